@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: ISC
+#include "crypto/aead.h"
+
+#include <sodium.h>
+
+#include <algorithm>
+#include <array>
+#include <stdexcept>
+
+#if SODIUM_LIBRARY_VERSION_MAJOR >= 26 && __has_include(<sodium/crypto_aead_aegis256.h>)
+#define VPND_HAVE_AEGIS 1  // libsodium 1.0.19 and later
+#else
+#define VPND_HAVE_AEGIS 0
+#endif
+
+namespace vpnd::crypto {
+namespace {
+
+static_assert(sizeof(crypto_aead_aes256gcm_state) <= 512);
+
+constexpr std::uint16_t bit(Cipher c) noexcept {
+  return static_cast<std::uint16_t>(c);
+}
+
+std::array<std::uint8_t, 12> little_endian(Nonce nonce) noexcept {
+  std::array<std::uint8_t, 12> out{};
+  for (unsigned i = 0; i < 8; ++i) {
+    out[4 + i] = static_cast<std::uint8_t>(nonce.number() >> (8 * i));
+  }
+  return out;
+}
+
+std::array<std::uint8_t, 12> big_endian(Nonce nonce) noexcept {
+  auto out = little_endian(nonce);
+  std::reverse(out.begin() + 4, out.end());
+  return out;
+}
+
+const crypto_aead_aes256gcm_state* expanded(const Secret<512>& state) noexcept {
+  return reinterpret_cast<const crypto_aead_aes256gcm_state*>(state.bytes().data());
+}
+
+#if VPND_HAVE_AEGIS
+std::array<std::uint8_t, 32> aegis_nonce(Nonce nonce) noexcept {
+  std::array<std::uint8_t, 32> out{};
+  const auto number = little_endian(nonce);
+  std::copy(number.begin() + 4, number.end(), out.begin());
+  return out;
+}
+#endif
+
+bool has_aes() noexcept {
+#if SODIUM_LIBRARY_VERSION_MAJOR >= 26
+  if (sodium_runtime_has_armcrypto() != 0) return true;
+#endif
+  return sodium_runtime_has_aesni() != 0 && sodium_runtime_has_pclmul() != 0;
+}
+
+}  // namespace
+
+std::uint16_t offered_ciphers() noexcept {
+  std::uint16_t bits = bit(Cipher::chacha20_poly1305);
+  if (has_aes()) {
+    if (crypto_aead_aes256gcm_is_available() != 0) bits |= bit(Cipher::aes256_gcm);
+    if (VPND_HAVE_AEGIS != 0) bits |= bit(Cipher::aegis256);
+  }
+  return bits;
+}
+
+AeadKey::AeadKey(Cipher cipher, const Key& key) : cipher_(cipher) {
+  if ((offered_ciphers() & bit(cipher)) == 0) {
+    throw std::logic_error("a data cipher that this machine does not offer");
+  }
+  if (cipher == Cipher::aes256_gcm) {
+    crypto_aead_aes256gcm_beforenm(
+        reinterpret_cast<crypto_aead_aes256gcm_state*>(state_.mut().data()), key.bytes().data());
+  } else {
+    std::copy(key.bytes().begin(), key.bytes().end(), state_.mut().begin());
+  }
+}
+
+void AeadKey::seal(Nonce nonce, std::span<const std::uint8_t> ad, std::span<std::uint8_t> text,
+                   std::span<std::uint8_t> tag) const noexcept {
+  switch (cipher_) {
+    case Cipher::chacha20_poly1305:
+      crypto_aead_chacha20poly1305_ietf_encrypt_detached(
+          text.data(), tag.data(), nullptr, text.data(), text.size(), ad.data(), ad.size(), nullptr,
+          little_endian(nonce).data(), state_.bytes().data());
+      return;
+    case Cipher::aes256_gcm:
+      crypto_aead_aes256gcm_encrypt_detached_afternm(text.data(), tag.data(), nullptr, text.data(),
+                                                     text.size(), ad.data(), ad.size(), nullptr,
+                                                     big_endian(nonce).data(), expanded(state_));
+      return;
+    case Cipher::aegis256:
+#if VPND_HAVE_AEGIS
+      crypto_aead_aegis256_encrypt_detached(text.data(), tag.data(), nullptr, text.data(),
+                                            text.size(), ad.data(), ad.size(), nullptr,
+                                            aegis_nonce(nonce).data(), state_.bytes().data());
+#endif
+      return;
+  }
+}
+
+bool AeadKey::open(Nonce nonce, std::span<const std::uint8_t> ad, std::span<std::uint8_t> text,
+                   std::span<const std::uint8_t> tag) const noexcept {
+  if (tag.size() < tag_length(cipher_)) return false;
+  switch (cipher_) {
+    case Cipher::chacha20_poly1305:
+      return crypto_aead_chacha20poly1305_ietf_decrypt_detached(
+                 text.data(), nullptr, text.data(), text.size(), tag.data(), ad.data(), ad.size(),
+                 little_endian(nonce).data(), state_.bytes().data()) == 0;
+    case Cipher::aes256_gcm:
+      return crypto_aead_aes256gcm_decrypt_detached_afternm(
+                 text.data(), nullptr, text.data(), text.size(), tag.data(), ad.data(), ad.size(),
+                 big_endian(nonce).data(), expanded(state_)) == 0;
+    case Cipher::aegis256:
+#if VPND_HAVE_AEGIS
+      return crypto_aead_aegis256_decrypt_detached(
+                 text.data(), nullptr, text.data(), text.size(), tag.data(), ad.data(), ad.size(),
+                 aegis_nonce(nonce).data(), state_.bytes().data()) == 0;
+#else
+      return false;
+#endif
+  }
+  return false;
+}
+
+}  // namespace vpnd::crypto

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: ISC
+#pragma once
+
+// The data ciphers, in place with a detached tag (RFC 8439; NIST SP 800-38D;
+// draft-irtf-cfrg-aegis-aead). Nonces are made of a 64-bit number: ChaCha20-Poly1305
+// 4 zero bytes and LE64, AES-256-GCM 4 zero bytes and BE64, AEGIS-256 LE64 and 24 zero bytes.
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "crypto/nonce.h"
+#include "crypto/secret.h"
+
+namespace vpnd::crypto {
+
+enum class Cipher : std::uint8_t { chacha20_poly1305 = 1, aes256_gcm = 2, aegis256 = 4 };
+
+constexpr std::size_t tag_length(Cipher c) noexcept {
+  return c == Cipher::aegis256 ? 32 : 16;
+}
+inline constexpr std::size_t kMaxTag = 32;
+
+// Bits of the ciphers this build and processor offer; bit value = cipher id. Pre: init().
+std::uint16_t offered_ciphers() noexcept;
+
+// One key, with its expansion where the cipher has one.
+class AeadKey {
+ public:
+  AeadKey(Cipher cipher, const Key& key);
+  AeadKey(AeadKey&&) noexcept = default;
+  AeadKey& operator=(AeadKey&&) noexcept = default;
+
+  Cipher cipher() const noexcept { return cipher_; }
+  // text is encrypted where it lies; tag.size() >= tag_length(cipher()).
+  void seal(Nonce nonce, std::span<const std::uint8_t> ad, std::span<std::uint8_t> text,
+            std::span<std::uint8_t> tag) const noexcept;
+  // False: nothing was decrypted that may be used.
+  [[nodiscard]] bool open(Nonce nonce, std::span<const std::uint8_t> ad,
+                          std::span<std::uint8_t> text,
+                          std::span<const std::uint8_t> tag) const noexcept;
+
+ private:
+  Cipher cipher_;
+  Secret<512> state_;  // the raw key in front, or AES-GCM's expansion of it
+};
+
+}  // namespace vpnd::crypto
