@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: ISC
+#pragma once
+
+// What the engine wants done by its host: low-rate events as values. Packets do not go this way.
+
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "core/base/error.h"
+#include "core/base/time.h"
+#include "core/wire/channel.h"
+
+namespace vpnd::engine {
+
+// One carrier connection. The generation tells a late completion from the slot's next tenant.
+struct ConnId {
+  std::uint32_t index = ~0u;
+  std::uint32_t generation = 0;
+  friend auto operator<=>(const ConnId&, const ConnId&) noexcept = default;
+};
+
+enum class ClientState : std::uint8_t { idle, connecting, up, reconnecting, blocked };
+std::string_view name(ClientState) noexcept;
+
+// Client: connect to endpoint number `endpoint` of the settings; answer with connected() or
+// closed().
+struct Dial {
+  ConnId conn;
+  std::uint32_t endpoint = 0;
+};
+// Send what gather() still gives, then FIN; read and discard until the peer closes or two seconds
+// pass, so that no RST is sent. The id is dead for the engine: never call it with that id again,
+// but for gather() and sent() until gather() gives nothing.
+struct Hangup {
+  ConnId conn;
+};
+// Client: the state changed. With `up` the lease may be new: the keeper compares.
+struct Became {
+  ClientState state = ClientState::idle;
+  wire::Lease lease;         // up only
+  wire::PushedConfig config;  // up only
+};
+// Client: keep this for the next engine.
+struct KeepCookie {
+  wire::CookieBytes cookie{};
+};
+// Client: the engine is done and will not go on; the program ends with this.
+struct Ended {
+  Exit code = Exit::failure;
+  std::string line, remedy;
+};
+
+using Effect = std::variant<Dial, Hangup, Became, KeepCookie, Ended>;
+
+}  // namespace vpnd::engine

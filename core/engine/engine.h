@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: ISC
+#pragma once
+
+// The data path and the session logic of one worker, sans-IO: bytes, time and randomness come in
+// as arguments; bytes to send, packets for the TUN and effects go out. A driver (linux/run*.cpp,
+// or the simulator) pumps it:
+//
+//   TUN readable   slot() -> read into packet_room() -> from_tun()
+//   socket readable  received() until it consumes nothing; write the TunBatch to the TUN
+//   after any call   while next_ready(): gather(), send, later sent()
+//                    take_effects(); arm a timer for next_wake(); wake() when it is due
+//
+// Not thread-safe: an engine belongs to one thread.
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "core/base/entropy.h"
+#include "core/engine/counters.h"
+#include "core/engine/effects.h"
+#include "core/engine/settings.h"
+#include "core/wire/offload.h"
+#include "core/wire/pool.h"
+
+namespace vpnd::engine {
+
+// Packets for the TUN. They point into the buffer given to received() and must be written before
+// that buffer is touched.
+struct TunPacket {
+  wire::VnetHeader vnet;
+  MutBytes packet;
+};
+class TunBatch {
+ public:
+  static constexpr std::size_t kCapacity = 512;
+  TunBatch() { packets_.reserve(kCapacity); }
+  bool full() const noexcept { return packets_.size() == kCapacity; }
+  void add(const TunPacket& p) noexcept { packets_.push_back(p); }  // pre: !full()
+  std::span<const TunPacket> packets() const noexcept { return packets_; }
+  void clear() noexcept { packets_.clear(); }
+
+ private:
+  std::vector<TunPacket> packets_;
+};
+
+// A row of `status` for one peer of a server, or for the client's server.
+struct PeerReport {
+  std::string name;  // mode P; else empty
+  Endpoint endpoint;
+  Address inner_v4, inner_v6;
+  Traffic received, sent;
+  Duration age{}, rtt{};  // since the handshake; smoothed, zero: unknown
+  std::uint64_t queue_drops = 0;
+  crypto::Cipher cipher = crypto::Cipher::chacha20_poly1305;
+};
+
+struct Report {
+  bool server = false;
+  ClientState state = ClientState::idle;  // client
+  Duration in_state{};                    // client
+  Counters counters;
+  std::uint32_t half_open = 0, draining = 0;
+  std::vector<PeerReport> peers;
+};
+
+class ClientEngine;
+class ServerEngine;
+
+class Engine {
+ public:
+  Engine(ClientSettings, const Room&, Entropy, Now);
+  Engine(ServerSettings, const Room&, Entropy, Now);
+  ~Engine();
+  Engine(Engine&&) noexcept;
+
+  // ---- carrier events
+  // Server: a connection was accepted. nullopt: no room, close it at once.
+  std::optional<ConnId> accepted(const Endpoint& from, Now);
+  // Client: the dial succeeded.
+  void connected(ConnId, Now);
+  // The peer closed (errnum 0), the connection failed, or the dial did.
+  void closed(ConnId, int errnum, Now);
+  // Stream bytes. Returns how many were consumed; keep the rest and give it again with more behind
+  // it. Stops early when `tun` is full: write it, clear it, call again. A connection needs at most
+  // max_receive() bytes in its buffer at once.
+  std::size_t received(ConnId, MutBytes stream, TunBatch& tun, Now);
+  static constexpr std::size_t max_receive() noexcept {
+    return wire::kRecordHeader + wire::kMaxPlaintext + wire::kMaxTagRoom;
+  }
+
+  // ---- from the TUN
+  // A slot to read into; empty when every slot is in use: read nothing until sent() was called.
+  wire::Slot slot() noexcept;
+  // One packet of `size` bytes at slot.packet_room(). Takes the slot (leaving it empty) when it
+  // keeps it; otherwise the slot may be used again. The drop is counted already.
+  Drop from_tun(wire::Slot& slot, const wire::VnetHeader&, std::size_t size, Now) noexcept;
+
+  // ---- to the carrier
+  // A connection that has something to send and nothing in flight.
+  std::optional<ConnId> next_ready() noexcept;
+  // Seals what waits, up to room.batch_bytes, and names the pieces, in order. They stay valid until
+  // sent() accounted for all of them. Called again before that, it gives what remains of the same
+  // pieces. 0: nothing.
+  std::size_t gather(ConnId, std::span<Bytes> out, Now) noexcept;
+  // So many bytes of the pieces were taken by the socket.
+  void sent(ConnId, std::size_t bytes, Now) noexcept;
+
+  // ---- time, effects, control
+  TimePoint next_wake() const noexcept;
+  void wake(Now);
+  std::vector<Effect> take_effects();
+  void stop(Now);             // CLOSE to everybody; Hangup effects follow
+  void network_changed(Now);  // client: try at once
+  void replace_peers(std::vector<wire::PeerEntry>&&, Now);  // server, mode P; revoked ones go
+  Report report(Now) const;
+  const Counters& counters() const noexcept;
+  void count(Drop) noexcept;  // what the driver dropped: tun_write
+
+ private:
+  std::unique_ptr<ClientEngine> client_;
+  std::unique_ptr<ServerEngine> server_;
+};
+
+}  // namespace vpnd::engine

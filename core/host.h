@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: ISC
+#pragma once
+
+// The seam: what an operating system must give us. Declared here, defined once by linux/, once by
+// bsd/ and once by tests/fake; the linker chooses. Included by tools, by core/plan/keeper.cpp and by
+// the hosts.
+//
+// There is deliberately no event loop in it: a ring completes, a kqueue reports readiness, and
+// any common interface would lie about one of them. Each host has a driver of its own.
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/error.h"
+#include "core/plan/applied.h"
+#include "core/plan/config.h"
+#include "core/plan/plan.h"
+
+namespace vpnd::host {
+
+// Where things are kept; the command line may move both (tests, the demo, ordinary users).
+struct Places {
+  std::string state;  // 0700: instance ids, lease secret; default /var/lib/vpnd
+  std::string run;    // sockets; default /run/vpnd
+};
+
+// The tunnel device, open but down. Destroying it removes the device, unless an engine holds it.
+class Tunnel {
+ public:
+  explicit Tunnel(const std::string& name);  // empty: the lowest free vpnN. Throws Error
+  Tunnel(Tunnel&&) noexcept;
+  ~Tunnel();
+  const std::string& name() const noexcept;
+  int descriptor() const noexcept;
+  std::uint16_t kinds() const noexcept;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+// Makes a plan come true, all of it or nothing. Throws Error.
+plan::Applied apply(const plan::Plan&);
+// From one plan to the next with no moment between in which neither holds; what both share is not
+// touched. On failure the old plan still holds.
+void replace(plan::Applied&, const plan::Plan& now, const plan::Plan& next);
+// Of the changes of a plan: how many there are, and which are gone.
+struct Presence {
+  unsigned made = 0, present = 0;
+  std::vector<std::string> missing;
+};
+Presence check(const plan::Plan&);
+
+// The plan as the host would carry it out, one line for each change, with warnings; changes nothing.
+std::string plan_text(const plan::Plan&);
+
+// Runs a client or a server in the foreground until it ends: keeper, engine and all. Returns what
+// the process should end with; throws Error for what stopped it before it began.
+Exit keep(const plan::Config&, const Places&);
+
+// Undoes what a dead process left; one line for each thing. Refuses (Error, Exit::temporary) while
+// a living one holds the interface. Empty: every interface.
+std::vector<std::string> cleanup(const std::string& interface, const Places&);
+
+// The JSON of a running tunnel's status. nullopt: nothing of that name runs. Empty name: the only
+// one that runs; Error (Exit::usage) naming them if there are several.
+std::optional<std::string> status(const std::string& name, const Places&);
+
+// A client's server, or a server's own bind name, as addresses. Throws Error (Exit::unavailable).
+std::vector<Endpoint> resolve(const std::string& host, std::uint16_t port);
+
+}  // namespace vpnd::host

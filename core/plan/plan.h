@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: ISC
+#pragma once
+
+// The host's desired state as a value. Steps stand in the order in which they must come true, and
+// are taken back in the reverse order. No table number, chain name or file path appears here: each
+// host lowers these to objects of its own.
+
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "core/base/addr.h"
+#include "core/plan/config.h"
+#include "core/wire/hello.h"
+
+namespace vpnd::plan {
+
+// The tunnel device. Its addresses carry their prefix length: host routes on a client, the pool's
+// on a server.
+struct Interface {
+  std::string name;
+  Mtu mtu = 1420;
+  std::vector<Prefix> addresses;
+  friend bool operator==(const Interface&, const Interface&) = default;
+};
+
+// Nothing from outside the device may be addressed to it, and its address is not told to the LAN
+// (CVE-2019-14899 and the like).
+struct Shield {
+  std::string interface;
+  std::vector<Address> addresses;
+  friend bool operator==(const Shield&, const Shield&) = default;
+};
+
+// The client's traffic goes into the device, but for what wears the mark and what may stay local.
+struct Capture {
+  std::string interface;
+  Fwmark own_traffic = kDefaultFwmark;
+  Table table = kDefaultTable;
+  std::vector<Prefix> into_tunnel;  // 0.0.0.0/0 and ::/0, or a list
+  std::vector<Prefix> past_tunnel;  // excluded by the user
+  Lan lan = Lan::private_only;      // which connected prefixes stay local; the host looks them up
+  std::vector<Prefix> lan_prefixes;  // Lan::list
+  bool refuse_v6 = false;  // the server has no IPv6: refuse at once rather than leak or stall
+  std::vector<Endpoint> endpoints;  // the server's, for strict reverse-path filters
+  std::optional<Address> gateway;   // next hop for marked traffic only
+  friend bool operator==(const Capture&, const Capture&) = default;
+};
+
+// The server forwards for its clients.
+struct Forward {
+  std::string interface;
+  Prefix pool_v4;
+  std::optional<Prefix> pool_v6;
+  bool masquerade = true;
+  std::optional<Address> external;  // translate to this address
+  bool isolate = true;              // also enforced by the engine
+  std::vector<Prefix> server_lan;   // private networks of the server that clients may reach
+  std::vector<Endpoint> listen;     // our own ports, kept out of the NAT's range
+  friend bool operator==(const Forward&, const Forward&) = default;
+};
+
+// Every TCP SYN that passes the device is clamped to the path's MTU.
+struct ClampMss {
+  std::string interface;
+  friend bool operator==(const ClampMss&, const ClampMss&) = default;
+};
+
+using Step = std::variant<Shield, ClampMss, Forward, Interface, Capture>;
+
+struct Plan {
+  std::string title;  // "client vpn0: up"
+  std::vector<Step> steps;
+  friend bool operator==(const Plan&, const Plan&) = default;
+};
+
+// A state implies a plan. Before the first lease there is nothing to do.
+Plan plan_client(const ClientConfig&, const std::vector<Endpoint>& endpoints,
+                 const wire::Lease* lease);
+Plan plan_server(const ServerConfig&);
+
+// The numbered text of `vpnd plan`, without the host's part.
+std::string print(const Plan&);
+
+}  // namespace vpnd::plan

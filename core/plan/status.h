@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: ISC
+#pragma once
+
+// What `vpnd status` shows. The keeper fills it; it travels as JSON (schema "vpnd.status/1": within
+// /1 fields are only added).
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/engine/engine.h"
+
+namespace vpnd::plan {
+
+struct Status {
+  std::string name, version;
+  engine::Report report;
+  std::string host;                  // client: as the user wrote it
+  std::string endpoint;              // client: address and port in use
+  std::vector<std::string> listen;   // server
+  std::string interface;
+  std::vector<std::string> addresses;  // of the interface
+  unsigned mtu = 0;
+  std::string driver;                // "io_uring" or "epoll"
+  std::string offload;               // "tso4 tso6 uso", "none"
+  std::string congestion;            // "bbr", "cubic"
+  std::vector<std::string> fallbacks;  // what this kernel lacks and what is used instead
+  unsigned changes_made = 0, changes_present = 0;
+  std::vector<std::string> missing;  // changes that somebody removed
+  std::string cipher_library;        // "libsodium 1.0.18"
+};
+
+std::string to_json(const Status&);
+std::optional<Status> status_from_json(std::string_view json) noexcept;
+// For people. Lines end with '\n'.
+std::string print(const Status&);
+
+}  // namespace vpnd::plan

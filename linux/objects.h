@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: ISC
+#pragma once
+
+// Kernel objects as plain data: what a plan is lowered to, and what apply() makes come true one by
+// one. Each knows how it is written in `vpnd plan`.
+
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "core/base/addr.h"
+
+namespace vpnd::nl {
+
+// Addresses, MTU and IFF_UP of an existing device (the TUN itself is opened by tun.h).
+struct LinkUp {
+  std::string name;
+  Mtu mtu = 0;
+  friend bool operator==(const LinkUp&, const LinkUp&) = default;
+};
+
+struct AddressOn {
+  std::string interface;
+  Prefix prefix;  // v6 is set with NODAD
+  friend bool operator==(const AddressOn&, const AddressOn&) = default;
+};
+
+// A route of protocol 85.
+struct Route {
+  enum class Type : std::uint8_t { unicast, thrown, blackhole, unreachable } type = Type::unicast;
+  Prefix to;
+  Table table{254};
+  std::string interface;           // unicast
+  std::optional<Address> gateway;  // unicast
+  std::uint32_t metric = 0;
+  friend bool operator==(const Route&, const Route&) = default;
+};
+
+// A policy rule of protocol 85 with an explicit priority.
+struct Rule {
+  Family family = Family::v4;
+  std::uint32_t priority = 0;
+  Table table{};
+  std::optional<Fwmark> mark;
+  bool invert = false;              // "not fwmark"
+  std::optional<Endpoint> to;       // with ip_protocol: `to ADDR ipproto tcp dport PORT`
+  bool root_only = false;           // uidrange 0-0
+  bool suppress_default = false;    // suppress_prefixlength 0
+  friend bool operator==(const Rule&, const Rule&) = default;
+};
+
+// A per-interface IPv4 setting by RTM_SETLINK (IFLA_INET_CONF): 1 forwarding, 8 rp_filter,
+// 19 arp_ignore, 24 src_valid_mark. The old value comes back on revert.
+struct LinkSetting {
+  std::string interface;
+  int index = 0;
+  int value = 0;
+  friend bool operator==(const LinkSetting&, const LinkSetting&) = default;
+};
+
+// IPv6 settings have no netlink form: /proc/sys/net/ipv6/conf/<interface>/<key>.
+struct Sysctl6 {
+  std::string interface;  // "all" too
+  std::string key;
+  int value = 0;
+  friend bool operator==(const Sysctl6&, const Sysctl6&) = default;
+};
+
+// The table inet vpnd_<interface>, described by what it must do; filter.cpp renders its rules.
+struct FilterTable {
+  std::string interface;
+  std::vector<Address> shielded;  // nothing from elsewhere may be addressed to these
+  bool clamp_mss = false;
+  // server
+  std::optional<Prefix> pool_v4, pool_v6;
+  bool masquerade = false;
+  std::optional<Address> external;
+  bool isolate = false;
+  std::vector<Prefix> server_lan;     // opened
+  std::vector<Prefix> server_private;  // the host's own private networks: refused unless opened
+  friend bool operator==(const FilterTable&, const FilterTable&) = default;
+};
+
+// One accept for our device in somebody else's forward chain that drops by policy.
+struct ForeignAccept {
+  Family family = Family::v4;
+  bool inet = false;  // the chain is in an inet table
+  std::string table, chain;
+  std::string interface;
+  friend bool operator==(const ForeignAccept&, const ForeignAccept&) = default;
+};
+
+using Object =
+    std::variant<FilterTable, Route, LinkUp, AddressOn, LinkSetting, Sysctl6, Rule, ForeignAccept>;
+
+// What lowering needs to know of the host; one dump, taken before.
+struct HostFacts {
+  struct Link {
+    int index = 0;
+    std::string name;
+    int rp_filter = 0;  // the interface's own value
+    int forwarding = 0;
+    std::vector<Prefix> addresses;
+    std::vector<Prefix> connected;  // made by the kernel for an address: scope link, protocol kernel
+  };
+  std::vector<Link> links;
+  std::vector<std::string> uplinks_v4, uplinks_v6;  // devices of default routes in main
+  std::optional<Address> gateway_v4, gateway_v6;
+  int rp_filter_all = 0;
+  int v6_forwarding_all = 0;
+  bool has_force_forwarding = false;  // net.ipv6.conf.*.force_forwarding exists
+  bool has_v6 = true;
+  struct DropChain {
+    Family family = Family::v4;
+    bool inet = false;
+    std::string table, chain;
+    bool owned = false;  // its table has an owner: we may not insert there
+  };
+  std::vector<DropChain> drop_chains;  // forward hook, policy drop, not ours
+};
+
+std::string describe(const Object&);  // one line: "+ rule 30001 not fwmark 42069 -> table 42069 (v4)"
+
+}  // namespace vpnd::nl

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: ISC
+#pragma once
+
+// The tunnel device: /dev/net/tun with IFF_TUN | IFF_NO_PI | IFF_VNET_HDR (linux/if_tun.h).
+
+#include <string>
+
+#include "linux/fd.h"
+
+namespace vpnd::nl {
+
+struct Tun {
+  Fd fd;
+  std::string name;
+  int index = 0;
+  std::uint16_t kinds = 1;  // container kinds that may be written to it (wire::Kind bits)
+  bool persistent = false;
+};
+
+// `name` empty: the lowest free vpnN. The device is owned by uid 0 before it is up (TUNSETOWNER), so
+// that no other local user can attach a queue and read its packets; it is down, and without
+// addresses. Errors: in use (Exit::temporary), no /dev/net/tun, no CAP_NET_ADMIN; each with remedy.
+Tun open_tun(const std::string& name);
+
+}  // namespace vpnd::nl
