@@ -83,7 +83,7 @@ inline crypto::Key key(const json& v, const char* field) {
 
 // The same bytes with one bit changed, for negative twins.
 template<typename Container>
-Container flipped(Container c, std::size_t byte, unsigned bit = 0) {
+Container flipped(Container c, std::size_t byte, std::size_t bit = 0) {
   c[byte] = static_cast<std::uint8_t>(c[byte] ^ (1u << bit));
   return c;
 }
