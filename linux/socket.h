@@ -21,18 +21,19 @@ Fd dialling_socket(const Endpoint&, Fwmark);
 // Listening, SO_REUSEADDR, backlog 4096, the same options. v6 endpoints are V6ONLY, unless the
 // address is "::" and `dual` is set. Throws Error; port in use is Exit::temporary.
 Fd listening_socket(const Endpoint&, bool dual);
-std::string congestion_control(int fd);  // "bbr"; what is in force
+std::string congestion_control(int fd);                          // "bbr"; what is in force
 void use_congestion_control(int fd, const char* name) noexcept;  // best effort
 int to_sockaddr(const Endpoint&, sockaddr_storage&) noexcept;    // returns its length
 Endpoint from_sockaddr(const sockaddr_storage&) noexcept;        // v4-mapped becomes v4
 
 // One SOCK_SEQPACKET message with at most 8 descriptors.
 struct Received {
-  std::size_t size = 0;  // 0: the other side is gone
+  std::size_t size = 0;  // 0: the other side is gone; more than asked for: it was cut
   std::vector<Fd> fds;
 };
 void send_message(int socket, const void* data, std::size_t size, const int* fds = nullptr,
                   std::size_t count = 0);  // throws Error
-std::optional<Received> receive_message(int socket, void* data, std::size_t size);  // nullopt: EAGAIN
+std::optional<Received> receive_message(int socket, void* data,
+                                        std::size_t size);  // nullopt: EAGAIN
 
 }  // namespace vpnd::nl

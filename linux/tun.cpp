@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: ISC
+#include "linux/tun.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <linux/if.h>
+#include <linux/if_tun.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "core/base/error.h"
+#include "core/wire/offload.h"
+
+namespace vpnd::nl {
+namespace {
+
+constexpr char kDevice[] = "/dev/net/tun";
+// linux/if_tun.h since 6.2; the headers of Debian 12 are older.
+constexpr unsigned kUso4 = 0x20, kUso6 = 0x40;
+constexpr unsigned kTso = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
+
+Fd open_device() {
+  Fd fd(::open(kDevice, O_RDWR | O_NONBLOCK | O_CLOEXEC));
+  if (fd) return fd;
+  const std::string doing = fmt::format("open {}", kDevice);
+  if (errno == ENOENT || errno == ENODEV || errno == ENXIO) {
+    throw Error(doing, errno, {}, Exit::os,
+                "The kernel module is missing: \"sudo modprobe tun\"; in a container, pass the "
+                "device in (--device /dev/net/tun).");
+  }
+  throw Error(doing, errno, {}, errno == EACCES || errno == EPERM ? Exit::permission : Exit::os,
+              "Run with sudo, or try \"vpnd demo\", which needs no privileges.");
+}
+
+// `wanted` may be a pattern, "vpn%d": the kernel takes the lowest number that is free.
+std::string attach(const Fd& fd, const std::string& wanted) {
+  ifreq request{};
+  if (wanted.size() >= sizeof request.ifr_name) {
+    throw Error(fmt::format("create the interface {}", wanted), EINVAL, "the name is too long",
+                Exit::usage);
+  }
+  wanted.copy(request.ifr_name, sizeof request.ifr_name - 1);
+  // EXCL, because root could otherwise become one more queue of somebody's living tunnel.
+  const int flags = IFF_TUN | IFF_NO_PI | IFF_VNET_HDR | IFF_MULTI_QUEUE | IFF_TUN_EXCL;
+  request.ifr_flags = static_cast<short>(flags);
+  if (::ioctl(fd.get(), TUNSETIFF, &request) == 0) return request.ifr_name;
+  const std::string doing = fmt::format("create the interface {}", wanted);
+  if (errno == EBUSY) {
+    throw Error(doing, errno, "an interface of that name exists", Exit::temporary,
+                "Another vpnd may be running (\"vpnd status\"); otherwise choose another name.");
+  }
+  if (errno == EPERM) {
+    throw Error(doing, errno, {}, Exit::permission,
+                "Run with sudo, or try \"vpnd demo\", which needs no privileges.");
+  }
+  throw Error(doing, errno, {}, errno == EINVAL ? Exit::os : Exit::failure);
+}
+
+// Without an owner any local user may attach a queue and read what passes.
+void own(const Fd& fd, const std::string& name) {
+  if (::ioctl(fd.get(), TUNSETOWNER, 0UL) == 0) return;
+  throw Error(fmt::format("make root the owner of {}", name), errno,
+              "other users could read its packets", Exit::os,
+              "In a user namespace uid 0 has to be mapped.");
+}
+
+std::uint16_t negotiate(const Fd& fd) noexcept {
+  if (::ioctl(fd.get(), TUNSETOFFLOAD, static_cast<unsigned long>(kTso | kUso4 | kUso6)) == 0) {
+    return wire::kKindsAll;
+  }
+  if (::ioctl(fd.get(), TUNSETOFFLOAD, static_cast<unsigned long>(kTso)) == 0) {
+    return wire::kKindsNoUso;
+  }
+  (void)::ioctl(fd.get(), TUNSETOFFLOAD, 0UL);
+  return wire::kKindPlain;
+}
+
+int index_of(const std::string& name) {
+  const Fd any(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  ifreq request{};
+  name.copy(request.ifr_name, sizeof request.ifr_name - 1);
+  if (!any || ::ioctl(any.get(), SIOCGIFINDEX, &request) != 0) {
+    throw Error(fmt::format("find the interface {}", name), errno);
+  }
+  return request.ifr_ifindex;
+}
+
+}  // namespace
+
+Tun open_tun(const std::string& name) {
+  Tun tun;
+  tun.fd = open_device();
+  tun.name = attach(tun.fd, name.empty() ? "vpn%d" : name);
+  own(tun.fd, tun.name);
+  int header = sizeof(wire::VnetHeader);
+  if (::ioctl(tun.fd.get(), TUNSETVNETHDRSZ, &header) != 0) {
+    throw Error(fmt::format("set the offload header of {}", tun.name), errno, {}, Exit::os);
+  }
+  tun.kinds = negotiate(tun.fd);
+  tun.index = index_of(tun.name);
+  return tun;
+}
+
+}  // namespace vpnd::nl
