@@ -2,8 +2,8 @@
 #pragma once
 
 // The seam: what an operating system must give us. Declared here, defined once by linux/, once by
-// bsd/ and once by tests/fake; the linker chooses. Included by tools, by core/plan/keeper.cpp and by
-// the hosts.
+// bsd/ and once by tests/fake; the linker chooses. Included by tools, by core/plan/keeper.cpp and
+// by the hosts.
 //
 // There is deliberately no event loop in it: a ring completes, a kqueue reports readiness, and
 // any common interface would lie about one of them. Each host has a driver of its own.
@@ -41,19 +41,37 @@ class Tunnel {
   std::unique_ptr<State> state_;
 };
 
-// Makes a plan come true, all of it or nothing. Throws Error.
-plan::Applied apply(const plan::Plan&);
-// From one plan to the next with no moment between in which neither holds; what both share is not
-// touched. On failure the old plan still holds.
-void replace(plan::Applied&, const plan::Plan& now, const plan::Plan& next);
 // Of the changes of a plan: how many there are, and which are gone.
 struct Presence {
   unsigned made = 0, present = 0;
   std::vector<std::string> missing;
 };
-Presence check(const plan::Plan&);
 
-// The plan as the host would carry it out, one line for each change, with warnings; changes nothing.
+// The machine's network, as far as a plan speaks of it. It must outlive what it applied.
+class Machine {
+ public:
+  explicit Machine(const Places&);  // throws Error
+  Machine(Machine&&) noexcept;
+  ~Machine();
+
+  // Makes a plan come true, all of it or nothing. Throws Error.
+  plan::Applied apply(const plan::Plan&);
+  // From one plan to the next with no moment between in which neither holds; what both share is not
+  // touched. Throws Error; then as much of the old plan holds as can be put back.
+  void replace(plan::Applied&, const plan::Plan& now, const plan::Plan& next);
+  Presence check(const plan::Plan&);
+  // Removes what a dead process left for this interface. A server's own table and pool route are
+  // spared: the next apply() adopts them, so that running flows go on. One line for each thing.
+  std::vector<std::string> sweep(const std::string& interface, bool server);
+  bool has_v6();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+// The plan as the host would carry it out, one line for each change, with warnings; changes
+// nothing.
 std::string plan_text(const plan::Plan&);
 
 // Runs a client or a server in the foreground until it ends: keeper, engine and all. Returns what

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: ISC
+#include "core/plan/keeper.h"
+
+#include <algorithm>
+#include <cerrno>
+
+#include "core/plan/lease_policy.h"
+
+namespace vpnd::plan {
+namespace {
+
+using namespace std::chrono_literals;
+using engine::ClientState;
+
+constexpr Duration kFirstBackoff = 200ms, kMostBackoff = 5s, kLongLife = 10s;
+constexpr unsigned kMostDeathsUnready = 5;
+
+Actions violation(std::string why) {
+  return {action::KillEngine{std::move(why)}};
+}
+
+Actions finish(const Error& e) {
+  return {action::Finish{e.code(), e.what(), e.remedy()}};
+}
+
+// A lease is named anew at every session; what the machine wears changes only with these.
+bool same_network(const wire::Lease& a, const wire::Lease& b) {
+  return a.mtu == b.mtu && a.client_v4 == b.client_v4 && a.server_v4 == b.server_v4 &&
+         a.dns_v4 == b.dns_v4 && a.client_v6 == b.client_v6 && a.server_v6 == b.server_v6 &&
+         a.dns_v6 == b.dns_v6;
+}
+
+}  // namespace
+
+bool Keeper::Budget::take(TimePoint now) noexcept {
+  const std::chrono::duration<double> passed = now - std::exchange(at, now);
+  left = std::min(most, left + std::max(0.0, passed.count()) * per_second);
+  if (left < 1) return false;
+  left -= 1;
+  return true;
+}
+
+Keeper::Keeper(host::Machine& machine, Config config, std::vector<Endpoint> endpoints)
+    : machine_(machine), config_(std::move(config)), endpoints_(std::move(endpoints)) {}
+
+const Common& Keeper::common() const noexcept {
+  return std::visit([](const auto& c) -> const Common& { return c; }, config_);
+}
+
+void Keeper::prepare() {
+  const auto* server = std::get_if<ServerConfig>(&config_);
+  if (server == nullptr) return;
+  tunnel_.emplace(server->interface);
+  try {
+    Plan plan = plan_server(*server);
+    applied_ = machine_.apply(plan);
+    plan_ = std::move(plan);
+  } catch (...) {
+    tunnel_.reset();
+    throw;
+  }
+}
+
+void Keeper::engine_started(TimePoint now) {
+  engine_ = EngineState::starting;
+  started_ = now;
+  head_ = {};
+  rows_.clear();
+}
+
+Actions Keeper::from_engine(const ToKeeper& message, TimePoint now) {
+  const bool any_time = std::holds_alternative<to_keeper::Ready>(message) ||
+                        std::holds_alternative<to_keeper::LogLine>(message) ||
+                        std::holds_alternative<engine::Ended>(message);
+  if (engine_ == EngineState::none || (engine_ == EngineState::starting && !any_time)) {
+    return violation("it spoke before it was ready");
+  }
+  try {
+    return std::visit([&](const auto& m) { return on(m, now); }, message);
+  } catch (const Error& e) {
+    return finish(e);
+  }
+}
+
+Actions Keeper::on(const to_keeper::Ready& m, TimePoint) {
+  if (engine_ == EngineState::ready) return violation("it was ready twice");
+  engine_ = EngineState::ready;
+  ready_ = m;
+  deaths_unready_ = 0;
+  if (stopping_) return {action::SendStop{}};
+  Actions out;
+  if (tunnel_) out.push_back(action::SendTun{});
+  if (is_server()) {
+    out.push_back(action::SendListeners{});
+    if (!was_ready_) log(Level::notice, "ready");
+  }
+  was_ready_ = true;
+  return out;
+}
+
+Actions Keeper::on(const engine::Dial& m, TimePoint now) {
+  if (is_server()) return violation("a server's engine wanted to connect");
+  if (m.endpoint >= endpoints_.size()) return violation("it wanted to connect to no endpoint");
+  if (!dials_.take(now)) return {action::Refuse{m.conn, EAGAIN}};
+  return {action::Dial{m.conn, endpoints_[m.endpoint]}};
+}
+
+Actions Keeper::on(const to_keeper::Became& m, TimePoint) {
+  if (is_server()) return violation("a server's engine has no client state");
+  if (m.state != ClientState::up || stopping_) return {};
+  return up(m.lease);
+}
+
+Actions Keeper::up(const wire::Lease& lease) {
+  const auto& config = std::get<ClientConfig>(config_);
+  if (const auto why = refusal(config, lease)) {
+    return {action::Finish{Exit::protocol, "the server's lease is refused: " + *why, {}}};
+  }
+  Actions out;
+  if (!lease_) {
+    host::Tunnel tunnel(config.interface);
+    Plan next = plan_client(config, endpoints_, &lease);
+    applied_ = machine_.apply(next);
+    plan_ = std::move(next);
+    tunnel_.emplace(std::move(tunnel));
+    out.push_back(action::SendTun{});
+  } else if (!same_network(*lease_, lease)) {
+    Plan next = plan_client(config, endpoints_, &lease);
+    machine_.replace(applied_, plan_, next);
+    plan_ = std::move(next);
+  }
+  const bool again = was_up_;
+  lease_ = lease;
+  was_up_ = true;
+  log(Level::notice, "{}connected, {} {} mtu {}", again ? "re" : "", config.interface,
+      lease.client_v4.address.text(), std::min(config.mtu, lease.mtu));
+  return out;
+}
+
+Actions Keeper::on(const engine::KeepCookie& m, TimePoint) {
+  if (is_server()) return violation("a server's engine has no cookie");
+  cookie_ = m.cookie;
+  return {};
+}
+
+Actions Keeper::on(const to_keeper::LogLine& m, TimePoint now) {
+  if (!lines_.take(now)) {
+    ++lines_lost_;
+    return {};
+  }
+  if (const auto lost = std::exchange(lines_lost_, 0); lost > 0) {
+    log(Level::warning, "{} lines of the engine were left out", lost);
+  }
+  log_line(m.level, m.text);
+  return {};
+}
+
+Actions Keeper::on(const to_keeper::ReportHead& m, TimePoint) {
+  head_ = m;
+  rows_.clear();
+  if (head_.rows == 0) report_complete();
+  return {};
+}
+
+Actions Keeper::on(const to_keeper::ReportRows& m, TimePoint) {
+  if (m.rows.empty() || rows_.size() + m.rows.size() > head_.rows) {
+    return violation("its report has more rows than it announced");
+  }
+  rows_.insert(rows_.end(), m.rows.begin(), m.rows.end());
+  if (rows_.size() == head_.rows) report_complete();
+  return {};
+}
+
+void Keeper::report_complete() {
+  last_head_ = head_;
+  last_rows_ = std::exchange(rows_, {});
+  head_.rows = 0;
+  ++reports_;
+}
+
+Actions Keeper::on(const engine::Ended& m, TimePoint) {
+  return {action::Finish{stopping_ ? Exit::ok : m.code, m.line, m.remedy}};
+}
+
+Actions Keeper::on(const to_keeper::Stopped&, TimePoint) {
+  if (!stopping_) return violation("it stopped without being told to");
+  return {action::Finish{}};
+}
+
+Actions Keeper::engine_lost(TimePoint now) {
+  const bool unready = engine_ == EngineState::starting;
+  engine_ = EngineState::none;
+  if (stopping_) return {action::Finish{}};
+  if (unready && ++deaths_unready_ >= kMostDeathsUnready) {
+    return {
+        action::Finish{Exit::software, "the engine ended again and again before it was ready", {}}};
+  }
+  if (now - started_ >= kLongLife) backoff_ = {};
+  const Duration wait = backoff_;
+  backoff_ = std::clamp<Duration>(2 * backoff_, kFirstBackoff, kMostBackoff);
+  log(Level::error, "the engine ended unexpectedly; starting another");
+  return {action::StartEngine{now + wait}};
+}
+
+Actions Keeper::stop(TimePoint) {
+  const bool again = std::exchange(stopping_, true);
+  if (again || engine_ == EngineState::none) return {action::Finish{}};
+  if (engine_ == EngineState::starting) return {};  // it is told when it is ready
+  return {action::SendStop{}};
+}
+
+void Keeper::revert() noexcept {
+  applied_.revert();
+  tunnel_.reset();
+  plan_ = {};
+  lease_.reset();
+}
+
+}  // namespace vpnd::plan

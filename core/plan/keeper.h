@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: ISC
+#pragma once
+
+// What the privileged process decides. It trusts its configuration and nothing that the engine
+// says: each message is checked against the state in which it may come. What has to be done by the
+// host's loop comes back as actions; what changes the machine goes through core/host.h.
+
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "core/host.h"
+#include "core/plan/keeper_messages.h"
+#include "core/plan/status.h"
+
+namespace vpnd::plan {
+
+namespace action {
+struct SendListeners {};
+struct SendTun {};  // a duplicate of the tunnel's descriptor
+struct SendStop {};
+struct Dial {  // connect, and answer with Dialled
+  engine::ConnId conn;
+  Endpoint to;
+};
+struct Refuse {  // answer with Dialled and this errno
+  engine::ConnId conn;
+  std::uint32_t errnum = 0;
+};
+struct KillEngine {
+  std::string why;
+};
+struct StartEngine {
+  TimePoint at;
+};
+struct Finish {  // end the engine, revert, print line and remedy, return the code
+  Exit code = Exit::ok;
+  std::string line, remedy;
+};
+}  // namespace action
+using Action =
+    std::variant<action::SendListeners, action::SendTun, action::SendStop, action::Dial,
+                 action::Refuse, action::KillEngine, action::StartEngine, action::Finish>;
+using Actions = std::vector<Action>;
+
+class Keeper {
+ public:
+  // The interface has its name already. `endpoints`: the client's server, or what a server listens
+  // on. `machine` must outlive the keeper.
+  Keeper(host::Machine& machine, Config, std::vector<Endpoint> endpoints);
+
+  // Server: the device, and the whole plan. A client changes nothing before its first lease.
+  // Throws Error; then nothing was changed.
+  void prepare();
+
+  void engine_started(TimePoint now);
+  Actions from_engine(const ToKeeper&, TimePoint now);
+  // Its process ended, its socket closed, or it said what nobody may say.
+  Actions engine_lost(TimePoint now);
+  Actions stop(TimePoint now);  // a signal
+  void revert() noexcept;
+
+  bool is_server() const noexcept { return std::holds_alternative<ServerConfig>(config_); }
+  const Config& config() const noexcept { return config_; }
+  const Common& common() const noexcept;
+  const std::vector<Endpoint>& endpoints() const noexcept { return endpoints_; }
+  host::Tunnel* tunnel() noexcept { return tunnel_ ? &*tunnel_ : nullptr; }
+  const wire::CookieBytes& cookie() const noexcept { return cookie_; }
+  bool was_up() const noexcept { return was_up_; }
+  bool stopping() const noexcept { return stopping_; }
+  bool engine_ready() const noexcept { return engine_ == EngineState::ready; }
+  std::uint64_t reports() const noexcept { return reports_; }  // complete ones so far
+
+  // All of it but `version` and `cipher_library`, which the host knows.
+  Status status();
+
+ private:
+  enum class EngineState : std::uint8_t { none, starting, ready };
+
+  Actions on(const to_keeper::Ready&, TimePoint);
+  Actions on(const engine::Dial&, TimePoint);
+  Actions on(const to_keeper::Became&, TimePoint);
+  Actions on(const engine::KeepCookie&, TimePoint);
+  Actions on(const to_keeper::LogLine&, TimePoint);
+  Actions on(const to_keeper::ReportHead&, TimePoint);
+  Actions on(const to_keeper::ReportRows&, TimePoint);
+  Actions on(const engine::Ended&, TimePoint);
+  Actions on(const to_keeper::Stopped&, TimePoint);
+  Actions up(const wire::Lease&);
+  void report_complete();
+
+  host::Machine& machine_;
+  Config config_;
+  std::vector<Endpoint> endpoints_;
+  std::optional<host::Tunnel> tunnel_;  // goes after what was applied to it
+  Applied applied_;
+  Plan plan_;
+
+  EngineState engine_ = EngineState::none;
+  to_keeper::Ready ready_;
+  bool was_ready_ = false, stopping_ = false, was_up_ = false;
+  TimePoint started_{};
+  Duration backoff_{};
+  unsigned deaths_unready_ = 0;
+
+  std::optional<wire::Lease> lease_;
+  wire::CookieBytes cookie_{};
+
+  // Two budgets for what an engine may ask for, refilled by time.
+  struct Budget {
+    double left, most, per_second;
+    TimePoint at{};
+    bool take(TimePoint now) noexcept;
+  };
+  Budget dials_{64, 64, 16}, lines_{200, 200, 100};
+  std::uint64_t lines_lost_ = 0;
+
+  to_keeper::ReportHead head_, last_head_;
+  std::vector<engine::PeerReport> rows_, last_rows_;
+  std::uint64_t reports_ = 0;
+};
+
+}  // namespace vpnd::plan

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: ISC
+#pragma once
+
+// What keeper and engine say to each other over a SOCK_SEQPACKET pair: one message a packet, each
+// kind of one size, integers little-endian. Descriptors travel beside them. The keeper treats what
+// it receives as hostile: decode() checks kind, size and the range of every field, and whoever
+// sends anything else is replaced.
+
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "core/base/log.h"
+#include "core/engine/engine.h"
+
+namespace vpnd::plan {
+
+inline constexpr std::size_t kMaxMessage = 4096;
+inline constexpr std::size_t kLogText = 512;  // longer lines are cut
+inline constexpr std::size_t kPeersAMessage = 16;
+inline constexpr std::uint32_t kMaxEndpoints = 64;
+
+namespace to_engine {
+struct Tun {  // with its descriptor
+  std::uint16_t kinds = 1;
+};
+struct Listener {};  // with its descriptor
+struct Dialled {     // with the connecting socket, unless errnum is not 0
+  engine::ConnId conn;
+  std::uint32_t errnum = 0;
+};
+struct Peers {};  // the client list was changed; with its descriptor, to be read by pread
+struct ReportPlease {};
+struct Stop {};
+}  // namespace to_engine
+using ToEngine = std::variant<to_engine::Tun, to_engine::Listener, to_engine::Dialled,
+                              to_engine::Peers, to_engine::ReportPlease, to_engine::Stop>;
+
+namespace to_keeper {
+struct Ready {  // keys read, ring made, confined
+  bool uring = false;
+  std::uint32_t fallbacks = 0;  // bits of Fallback
+};
+struct Became {
+  engine::ClientState state = engine::ClientState::idle;
+  wire::Lease lease;  // up only
+};
+struct LogLine {
+  Level level = Level::info;
+  std::string text;
+};
+struct ReportHead {  // peers is left empty; the rows follow
+  engine::Report report;
+  std::uint32_t rows = 0;
+  bool cubic = false;  // some carrier was lowered from the keeper's choice
+};
+struct ReportRows {  // at most kPeersAMessage
+  std::vector<engine::PeerReport> rows;
+};
+struct Stopped {};  // every peer was told
+}  // namespace to_keeper
+using ToKeeper = std::variant<to_keeper::Ready, engine::Dial, to_keeper::Became, engine::KeepCookie,
+                              to_keeper::LogLine, to_keeper::ReportHead, to_keeper::ReportRows,
+                              engine::Ended, to_keeper::Stopped>;
+
+// What the engine's driver does without; Ready::fallbacks.
+enum class Fallback : std::uint32_t {
+  no_ring = 1,           // io_uring is refused: epoll
+  no_defer_taskrun = 2,  // kernel before 6.1
+  no_restrictions = 4,   // the ring's operations cannot be limited
+  no_uid_drop = 8,       // user 65534 is not mapped here, or we are not root
+};
+
+using Message = std::vector<std::uint8_t>;
+Message encode(const ToEngine&);
+Message encode(const ToKeeper&);
+std::optional<ToEngine> decode_to_engine(Bytes);
+std::optional<ToKeeper> decode_to_keeper(Bytes);
+
+}  // namespace vpnd::plan

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: ISC
+#include <array>
+#include <utility>
+
+#include "core/plan/keeper.h"
+#include "core/wire/offload.h"
+
+namespace vpnd::plan {
+namespace {
+
+std::string offload_text(std::uint16_t kinds) {
+  static constexpr std::array<std::pair<wire::Kind, const char*>, 3> kNames{
+      {{wire::Kind::tso4, "tso4"}, {wire::Kind::tso6, "tso6"}, {wire::Kind::uso, "uso"}}};
+  std::string out;
+  for (const auto& [kind, text] : kNames) {
+    if ((kinds & wire::kind_bit(kind)) != 0) out += (out.empty() ? "" : " ") + std::string(text);
+  }
+  return out.empty() ? "none" : out;
+}
+
+std::vector<std::string> fallback_texts(std::uint32_t bits, std::uint16_t kinds, bool tunnel) {
+  static constexpr std::array<std::pair<Fallback, const char*>, 4> kTexts{
+      {{Fallback::no_ring, "io_uring is refused here: epoll"},
+       {Fallback::no_defer_taskrun, "io_uring without deferred task work"},
+       {Fallback::no_restrictions, "io_uring without restrictions"},
+       {Fallback::no_uid_drop, "the engine keeps its user: no other user may be taken here"}}};
+  std::vector<std::string> out;
+  for (const auto& [bit, text] : kTexts) {
+    if ((bits & static_cast<std::uint32_t>(bit)) != 0) out.emplace_back(text);
+  }
+  if (tunnel && (kinds & wire::kind_bit(wire::Kind::tso4)) == 0) {
+    out.emplace_back("the device takes no TCP segments: one packet at a time");
+  } else if (tunnel && (kinds & wire::kind_bit(wire::Kind::uso)) == 0) {
+    out.emplace_back("the device takes no UDP segments (kernel before 6.2)");
+  }
+  return out;
+}
+
+}  // namespace
+
+Status Keeper::status() {
+  Status out;
+  out.name = common().name;
+  out.interface = common().interface;
+  out.report = last_head_.report;
+  out.report.server = is_server();
+  out.report.peers = last_rows_;
+  if (const auto* client = std::get_if<ClientConfig>(&config_)) {
+    out.host = client->host;
+    if (!last_rows_.empty()) out.endpoint = last_rows_.front().endpoint.text();
+  } else {
+    for (const Endpoint& e : endpoints_) out.listen.push_back(e.text());
+  }
+  for (const Step& step : plan_.steps) {
+    const auto* interface = std::get_if<Interface>(&step);
+    if (interface == nullptr) continue;
+    out.mtu = interface->mtu;
+    for (const Prefix& p : interface->addresses) out.addresses.push_back(p.text());
+  }
+  const std::uint16_t kinds = tunnel_ ? tunnel_->kinds() : wire::kKindPlain;
+  out.driver = ready_.uring ? "io_uring" : "epoll";
+  out.offload = offload_text(kinds);
+  out.fallbacks = fallback_texts(ready_.fallbacks, kinds, tunnel_.has_value());
+  const host::Presence presence = machine_.check(plan_);
+  out.changes_made = presence.made;
+  out.changes_present = presence.present;
+  out.missing = presence.missing;
+  return out;
+}
+
+}  // namespace vpnd::plan
