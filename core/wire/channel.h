@@ -7,31 +7,14 @@
 // the wire; so control is sealed (write_control) before more data is.
 
 #include <memory>
-#include <optional>
-#include <string>
-#include <vector>
 
 #include "core/base/entropy.h"
 #include "core/base/time.h"
+#include "core/wire/pushed_config.h"
+#include "core/wire/renewal.h"
 #include "core/wire/session.h"
 
 namespace vpnd::wire {
-
-// CONFIG: what a server tells besides the lease. Each CONFIG replaces the types it names.
-struct PushedConfig {
-  std::vector<Address> resolvers;
-  std::vector<std::string> domains;
-  std::vector<Prefix> routes;
-  friend bool operator==(const PushedConfig&, const PushedConfig&) = default;
-};
-
-struct ChannelLimits {  // smaller in tests
-  std::uint64_t epoch_bytes = kEpochBytes;
-  std::uint64_t epoch_records = kEpochRecords;
-  std::uint64_t hard_bytes = kHardBytes;
-  Duration rekey_after = kRekeyAfter;
-  Duration hard_stop = kHardStop;
-};
 
 struct ChannelParams {
   bool client = true;
@@ -71,10 +54,12 @@ class Channel {
   };
   // Looks at the front of the stream. Call again with the rest until need_more.
   [[nodiscard]] Received receive(MutBytes stream, TimePoint now) noexcept;
-  // The whole size of the record in front, as far as its header is known; for the buffer's sake.
+  // The whole size of the record in front, for the buffer's sake; 0: its header is not there yet,
+  // or is one that receive() refuses.
+  std::size_t record_size(Bytes stream) noexcept;
   const Lease& lease() const noexcept;
   const PushedConfig& config() const noexcept;
-  Duration rtt() const noexcept;        // smoothed; zero: not measured
+  Duration rtt() const noexcept;  // smoothed; zero: not measured
   CloseReason reason() const noexcept;
 
   // ---- out
@@ -89,7 +74,7 @@ class Channel {
   [[nodiscard]] Drop seal_data(MutBytes record, std::size_t length, std::size_t& wire,
                                TimePoint now) noexcept;
   void send_lease(const Lease&);          // server
-  void send_config(const PushedConfig&);  // server
+  void send_config(const PushedConfig&);  // server; Error (config) if it does not fit one message
   void close(CloseReason);                // CLOSE becomes the last pending control message
   void request_rekey(TimePoint now);      // client: REKEY1 now; server: asks by PONG
 
