@@ -15,6 +15,8 @@ namespace vpnd::crypto {
 using PublicKey = std::array<std::uint8_t, 32>;
 
 PublicKey public_key(const Key& secret);
+// Whether shared_secret refuses this point, whatever the other key: without a curve operation.
+bool low_order(std::span<const std::uint8_t, 32> point) noexcept;
 std::optional<Key> shared_secret(const Key& own, std::span<const std::uint8_t, 32> theirs);
 
 }  // namespace vpnd::crypto

@@ -16,13 +16,15 @@ namespace vpnd::wire {
 using InstanceId = ByteArray<kInstanceId>;
 using CookieBytes = ByteArray<kCookie>;
 
+// Decoding ignores bits that this version does not know, and refuses a max_length outside
+// [2048, kMaxPlaintext] or kinds without bit 0.
 struct HelloC {
   std::uint16_t ciphers = 0;  // bits 1|2|4
   bool want_v6 = false;
   bool resume = false;
   std::uint32_t max_length = kMaxPlaintext;
   InstanceId instance{};
-  CookieBytes cookie{};  // zero: none
+  CookieBytes cookie{};     // zero: none
   std::uint16_t kinds = 1;  // container kinds its TUN accepts, bit k = kind k
   Address requested_v4;     // 0.0.0.0: any
 
@@ -32,14 +34,15 @@ struct HelloC {
 };
 
 // hello_s[16..127], and the body of LEASE. A server without IPv6 leaves the v6 fields unspecified
-// and their prefix length 0.
+// and their prefix length 0; a v6 field that is zero decodes as Address(). Only the prefix lengths
+// are checked here: whether the addresses make sense is for the client to say.
 struct Lease {
   std::uint32_t seconds = 0;
   std::uint16_t mtu = 0;
   std::uint16_t keepalive = 0;  // seconds
   Prefix client_v4;             // address and prefix length
   Address server_v4;
-  Address dns_v4;    // unspecified: none
+  Address dns_v4;  // unspecified: none
   Prefix client_v6;
   Address server_v6;
   Address dns_v6;

@@ -63,15 +63,15 @@ struct ClientIdentity {
   Mode mode = Mode::shared;
   GateKeys gate;
   crypto::Key psk;
-  crypto::Key secret;                // P
+  crypto::Key secret;                 // P
   crypto::PublicKey own{}, server{};  // P
 };
 struct ServerIdentity {
   Mode mode = Mode::shared;
   GateKeys gate;
-  crypto::Key psk;          // S
-  crypto::Key secret;       // P
-  crypto::PublicKey own{};  // P
+  crypto::Key psk;               // S
+  crypto::Key secret;            // P
+  crypto::PublicKey own{};       // P
   std::vector<PeerEntry> peers;  // P
 
   const PeerEntry* find(const crypto::PublicKey&) const noexcept;

@@ -43,6 +43,15 @@ Test(kx, points_of_low_order_are_refused) {
                             "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
                             "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
                             "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f"}) {
-    cr_assert(!shared_secret(random_key(), vpnd::test::unhex_array<32>(point)), "%s", point);
+    auto bytes = vpnd::test::unhex_array<32>(point);
+    for (const unsigned top : {0u, 0x80u}) {  // bit 255 is ignored
+      bytes[31] = static_cast<std::uint8_t>((bytes[31] & 0x7f) | top);
+      cr_assert(!shared_secret(random_key(), bytes), "%s", point);
+      cr_assert(low_order(bytes), "%s", point);
+    }
+    for (std::size_t i = 0; i < 8 * 31; ++i) {
+      const auto near = vpnd::test::flipped(bytes, i / 8, i % 8);
+      cr_assert_eq(low_order(near), !shared_secret(random_key(), near), "%s %zu", point, i);
+    }
   }
 }
