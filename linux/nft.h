@@ -20,6 +20,7 @@ struct mnl_socket;
 namespace vpnd::nl {
 
 class NftBatch;
+struct NftTable;
 
 // What the kernel would not do, and at which message of a batch.
 struct NftRefusal {
@@ -44,13 +45,15 @@ class NftSocket {
 
   // nullopt: all of the batch is in force. Otherwise nothing of it is.
   std::optional<NftRefusal> send(const NftBatch&) const;
-  std::uint32_t next_sequence(std::uint32_t count = 1) const noexcept;  // the first of `count`
+  // All objects of a kind (NFT_MSG_GET*) and family (0: all), a netlink message each. Throws Error.
+  std::vector<std::vector<std::uint8_t>> dump(std::uint16_t kind, std::uint8_t family = 0) const;
 
  private:
   struct Close {
     void operator()(mnl_socket*) const noexcept;
   };
   void set_options() const noexcept;
+  std::uint32_t take_sequences(std::size_t count) const noexcept;  // the first of them
   std::unique_ptr<mnl_socket, Close> socket_;
   mutable std::uint32_t sequence_ = 0;
 };
@@ -59,10 +62,13 @@ class NftSocket {
 // connections live in conntrack and outlast the swap. A table of that name without our tag is
 // somebody else's, and is an Error; one owned by a living process is Error Exit::temporary.
 void install(NftSocket&, const FilterTable&);
+void install_tables(NftSocket&, const std::string& interface, const std::vector<NftTable>&);
 // True when nothing of ours is left for that interface. Tables without our tag stay.
 bool remove_table(NftSocket&, const std::string& interface) noexcept;
 bool table_present(NftSocket&, const std::string& interface);  // throws Error
-bool table_owned(NftSocket&, const std::string& interface);    // by this very socket; throws Error
+// Are all of its rules there, in their order? Throws Error.
+bool present(NftSocket&, const FilterTable&);
+bool table_owned(NftSocket&, const std::string& interface);  // by this very socket; throws Error
 // Interfaces for which there are tagged tables, owned by a living process or not, sorted.
 std::vector<std::string> our_tables(NftSocket&);  // throws Error
 // The same, but only those that no living process owns, or that this socket owns. Where tables have
@@ -72,11 +78,12 @@ std::vector<std::string> our_abandoned_tables(NftSocket&);  // throws Error
 // Two rules, in and out, before all others of that chain, or of DOCKER-USER when the chain jumps
 // there. Throws Error; Exit::permission when the table has an owner.
 void insert(NftSocket&, const ForeignAccept&);
-// True when none is left. Found by our comment, or, when a reload lost it, by content.
+// True when none is left. Found by our comment; when there is none with it, by content, since a
+// reload may lose the comment.
 bool remove(NftSocket&, const ForeignAccept&) noexcept;
 bool present(NftSocket&, const ForeignAccept&);  // both rules; throws Error
-// Empty interface: those with our comment, of every interface. Each is listed once, with the chain
-// that it is really in.
+// Those with our comment (an administrator may have the same rule without it), of one interface or,
+// when that is empty, of all. Each is listed once, with the chain that it is really in.
 std::vector<ForeignAccept> our_foreign_accepts(NftSocket&, const std::string& interface);
 
 // Base chains on the forward hook that drop by policy, not counting ours. Throws Error.

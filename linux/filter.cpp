@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: ISC
+#include "linux/filter.h"
+
+#include <fmt/format.h>
+
+#include <array>
+
+namespace vpnd::nl {
+namespace {
+
+constexpr std::int32_t kPriorityRaw = -300;
+constexpr std::int32_t kPriorityMangle = -150;
+constexpr std::int32_t kPriorityFilter = 0;
+constexpr std::int32_t kPrioritySrcnat = 100;
+constexpr std::uint8_t kTcp = 6;
+constexpr std::uint8_t kUdp = 17;
+
+// Never anybody's business through a tunnel: the host itself, its link, and the addresses where
+// clouds hand out credentials to whoever asks from inside a machine.
+constexpr std::array kForbidden{
+    "0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "100.100.100.200/32", "168.63.129.16/32",
+    "::1/128",   "fe80::/10",   "::ffff:0:0/96",  "fd00:ec2::/32",      "fd20:ce::/32"};
+
+NftDevice in(const std::string& name) {
+  return {NftDevice::Side::in, false, name};
+}
+NftDevice not_in(const std::string& name) {
+  return {NftDevice::Side::in, true, name};
+}
+NftDevice out(const std::string& name) {
+  return {NftDevice::Side::out, false, name};
+}
+NftDevice not_out(const std::string& name) {
+  return {NftDevice::Side::out, true, name};
+}
+NftAddress from(const Prefix& p) {
+  return {NftAddress::Side::source, false, p};
+}
+NftAddress not_from(const Prefix& p) {
+  return {NftAddress::Side::source, true, p};
+}
+NftAddress to(const Prefix& p) {
+  return {NftAddress::Side::destination, false, p};
+}
+
+NftRule drop(std::vector<NftMatch> matches, std::string comment) {
+  return {std::move(matches), true, NftDrop{}, std::move(comment)};
+}
+
+NftRule accept(std::vector<NftMatch> matches, std::string comment) {
+  return {std::move(matches), true, NftAccept{}, std::move(comment)};
+}
+
+bool is_server(const FilterTable& t) {
+  return t.pool_v4 || t.pool_v6;
+}
+
+// A client's source is one of its pool; a family without a pool has no business in the tunnel.
+void only_the_pool(const FilterTable& t, NftChain& chain) {
+  for (const auto& [family, pool] :
+       {std::pair{Family::v4, t.pool_v4}, std::pair{Family::v6, t.pool_v6}}) {
+    if (pool)
+      chain.rules.push_back(drop({in(t.interface), not_from(*pool)}, "source outside the pool"));
+    else
+      chain.rules.push_back(drop({in(t.interface), NftFamily{family}}, "family without a pool"));
+  }
+}
+
+// What a server sends a client is for the client's own address.
+void only_our_own(const FilterTable& t, NftChain& chain) {
+  for (const Family family : {Family::v4, Family::v6}) {
+    bool any = false;
+    for (const Address& own : t.shielded) {
+      if (own.family() != family) continue;
+      any = true;
+      chain.rules.push_back(accept({in(t.interface), to(Prefix::host(own))}, "for our address"));
+    }
+    if (any)
+      chain.rules.push_back(
+          drop({in(t.interface), NftFamily{family}}, "not for an address of ours"));
+  }
+}
+
+NftChain raw_chain(const FilterTable& t) {
+  NftChain chain{"vpn_raw", NftChain::Hook::prerouting, kPriorityRaw, false, {}};
+  for (const Address& own : t.shielded)
+    chain.rules.push_back(drop({not_in(t.interface), to(Prefix::host(own)), NftSourceNotLocal{}},
+                               "the tunnel's address, from outside the tunnel"));
+  for (const Address& own : t.shielded)
+    chain.rules.push_back(
+        drop({in(t.interface), from(Prefix::host(own))}, "our own address as a source"));
+  if (is_server(t))
+    only_the_pool(t, chain);
+  else
+    only_our_own(t, chain);
+  return chain;
+}
+
+NftChain mss_chain(const FilterTable& t) {
+  NftChain chain{"vpn_mss", NftChain::Hook::forward, kPriorityMangle, false, {}};
+  for (const NftDevice& device : {out(t.interface), in(t.interface)})
+    chain.rules.push_back({{device, NftSyn{}}, false, NftClampMss{}, "segments that fit"});
+  return chain;
+}
+
+NftChain forward_chain(const FilterTable& t) {
+  NftChain chain{"vpn_fwd", NftChain::Hook::forward, kPriorityFilter, false, {}};
+  const std::string& tun = t.interface;
+  const std::vector<NftMatch> between{in(tun), out(tun)};
+  chain.rules.push_back(t.isolate ? drop(between, "from one client to another")
+                                  : accept(between, "from one client to another"));
+  for (const Prefix& lan : t.server_lan)
+    chain.rules.push_back(accept({in(tun), to(lan)}, "opened by server_lan"));
+  for (const char* text : kForbidden)
+    chain.rules.push_back(drop({in(tun), to(*Prefix::parse(text))}, "never through the tunnel"));
+  for (const Prefix& lan : t.server_private)
+    chain.rules.push_back(drop({in(tun), to(lan)}, "the server's own network"));
+  chain.rules.push_back(accept({in(tun)}, "from clients"));
+  chain.rules.push_back(accept({out(tun), NftEstablished{}}, "answers to clients"));
+  chain.rules.push_back(drop({out(tun)}, "not asked for by a client"));
+  return chain;
+}
+
+NftChain input_chain(const FilterTable& t) {
+  NftChain chain{"vpn_in", NftChain::Hook::input, kPriorityFilter, false, {}};
+  const std::string& tun = t.interface;
+  chain.rules.push_back(accept({in(tun), NftEstablished{}}, "answers to the server"));
+  for (const Family family : {Family::v4, Family::v6})
+    chain.rules.push_back(accept({in(tun), NftEchoRequest{family}}, "ping"));
+  chain.rules.push_back(drop({in(tun)}, "the server is not for its clients"));
+  return chain;
+}
+
+NftChain nat_chain(const FilterTable& t) {
+  NftChain chain{"vpn_snat", NftChain::Hook::postrouting, kPrioritySrcnat, true, {}};
+  for (const auto& pool : {t.pool_v4, t.pool_v6}) {
+    if (!pool) continue;
+    NftTranslate plain;
+    if (t.external && t.external->family() == pool->address.family()) plain.to = t.external;
+    NftTranslate ranged = plain;
+    ranged.ports.emplace(kNatPortMin, kNatPortMax);
+    const std::vector<NftMatch> leaving{not_out("lo"), not_out(t.interface), from(*pool)};
+    for (const std::uint8_t protocol : {kTcp, kUdp}) {
+      std::vector<NftMatch> matches = leaving;
+      matches.push_back(NftProtocol{protocol});
+      chain.rules.push_back({std::move(matches), true, ranged, "clients to elsewhere"});
+    }
+    chain.rules.push_back({leaving, true, plain, "clients to elsewhere"});
+  }
+  return chain;
+}
+
+}  // namespace
+
+std::string table_name(const std::string& interface) {
+  return "vpnd_" + interface;
+}
+
+std::vector<NftTable> render(const FilterTable& t) {
+  std::vector<NftTable> tables{{NftTable::Kind::inet, table_name(t.interface), {}}};
+  std::vector<NftChain>& chains = tables.front().chains;
+  chains.push_back(raw_chain(t));
+  if (t.clamp_mss) chains.push_back(mss_chain(t));
+  if (is_server(t)) {
+    chains.push_back(forward_chain(t));
+    chains.push_back(input_chain(t));
+    if (t.masquerade) chains.push_back(nat_chain(t));
+  }
+  // Linux answers ARP for any of its addresses on any device.
+  NftChain arp{"vpn_arp", NftChain::Hook::arp_input, kPriorityFilter, false, {}};
+  for (const Address& own : t.shielded)
+    if (own.is_v4())
+      arp.rules.push_back(drop({to(Prefix::host(own))}, "nobody's business on this link"));
+  if (!arp.rules.empty())
+    tables.push_back({NftTable::Kind::arp, table_name(t.interface), {std::move(arp)}});
+  return tables;
+}
+
+}  // namespace vpnd::nl

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: ISC
+#pragma once
+
+// What a FilterTable means, as nftables tables in plain data. Pure: nothing here speaks to a
+// kernel.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "core/base/addr.h"
+#include "linux/objects.h"
+
+namespace vpnd::nl {
+
+// The device a packet came in by or leaves by. Names, not indices: a rule may be older than its
+// device, and outlives it.
+struct NftDevice {
+  enum class Side : std::uint8_t { in, out } side = Side::in;
+  bool not_equal = false;
+  std::string name;
+};
+
+struct NftFamily {
+  Family family = Family::v4;
+};
+
+// IP source or destination. In an arp table: the target's protocol address.
+struct NftAddress {
+  enum class Side : std::uint8_t { source, destination } side = Side::source;
+  bool not_equal = false;
+  Prefix prefix;
+};
+
+struct NftProtocol {
+  std::uint8_t number = 0;  // IPPROTO_*
+};
+
+struct NftSourceNotLocal {};  // the host itself does not have the source address
+struct NftEstablished {};     // connection state established or related
+struct NftSyn {};             // TCP with SYN and without RST
+struct NftEchoRequest {
+  Family family = Family::v4;
+};
+
+using NftMatch = std::variant<NftDevice, NftFamily, NftAddress, NftProtocol, NftSourceNotLocal,
+                              NftEstablished, NftSyn, NftEchoRequest>;
+
+struct NftAccept {};
+struct NftDrop {};
+struct NftClampMss {};  // never above what the routes in both directions take
+// Source translation, to the address of the outgoing device unless one is named. With ports: to a
+// random one of them (host order, both included), which takes an earlier match of TCP or UDP.
+struct NftTranslate {
+  std::optional<Address> to;
+  std::optional<std::pair<std::uint16_t, std::uint16_t>> ports;
+};
+
+using NftAction = std::variant<NftAccept, NftDrop, NftClampMss, NftTranslate>;
+
+struct NftRule {
+  std::vector<NftMatch> matches;  // all of them must hold
+  bool counted = true;
+  NftAction action;
+  std::string comment;  // at most 127 bytes
+};
+
+struct NftChain {
+  enum class Hook : std::uint8_t { prerouting, input, forward, postrouting, arp_input };
+  std::string name;  // not a word of the nft language, or a listing cannot be loaded again
+  Hook hook = Hook::prerouting;
+  std::int32_t priority = 0;
+  bool nat = false;  // "type nat" instead of "type filter"; the policy is always accept
+  std::vector<NftRule> rules;
+};
+
+struct NftTable {
+  enum class Kind : std::uint8_t { inet, arp } kind = Kind::inet;
+  std::string name;
+  std::vector<NftChain> chains;
+};
+
+// Inside the range no service of ours listens, so a client cannot shadow a port (CVE-2021-3773).
+inline constexpr std::uint16_t kNatPortMin = 20000;
+inline constexpr std::uint16_t kNatPortMax = 60999;
+
+// The inet table, and an arp table of the same name when there is a v4 address to be silent about.
+std::vector<NftTable> render(const FilterTable&);
+std::string table_name(const std::string& interface);  // "vpnd_vpn0"
+std::string text(const NftRule&);                      // in the nft language, for messages
+
+}  // namespace vpnd::nl

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: ISC
+#include <fmt/format.h>
+
+#include "linux/filter.h"
+
+namespace vpnd::nl {
+namespace {
+
+const char* ip_word(Family family) {
+  return family == Family::v4 ? "ip" : "ip6";
+}
+
+std::string match_text(const NftDevice& m) {
+  const bool in = m.side == NftDevice::Side::in;
+  return fmt::format("{} {}\"{}\"", in ? "iifname" : "oifname", m.not_equal ? "!= " : "", m.name);
+}
+
+std::string match_text(const NftFamily& m) {
+  return m.family == Family::v4 ? "meta nfproto ipv4" : "meta nfproto ipv6";
+}
+
+std::string match_text(const NftAddress& m) {
+  const Address& address = m.prefix.address;
+  const bool host = m.prefix.length == address.bits();
+  return fmt::format("{} {} {}{}", ip_word(address.family()),
+                     m.side == NftAddress::Side::source ? "saddr" : "daddr",
+                     m.not_equal ? "!= " : "", host ? address.text() : m.prefix.masked().text());
+}
+
+std::string match_text(const NftProtocol& m) {
+  if (m.number == 6) return "meta l4proto tcp";
+  if (m.number == 17) return "meta l4proto udp";
+  return fmt::format("meta l4proto {}", m.number);
+}
+
+std::string match_text(const NftSourceNotLocal&) {
+  return "fib saddr type != local";
+}
+std::string match_text(const NftEstablished&) {
+  return "ct state established,related";
+}
+std::string match_text(const NftSyn&) {
+  return "tcp flags syn / syn,rst";
+}
+
+std::string match_text(const NftEchoRequest& m) {
+  return m.family == Family::v4 ? "icmp type echo-request" : "icmpv6 type echo-request";
+}
+
+std::string action_text(const NftAccept&) {
+  return "accept";
+}
+std::string action_text(const NftDrop&) {
+  return "drop";
+}
+std::string action_text(const NftClampMss&) {
+  return "tcp option maxseg size set rt mtu";
+}
+
+std::string action_text(const NftTranslate& a) {
+  std::string words = "masquerade";
+  std::string target;
+  if (a.to) {
+    words = fmt::format("snat {}", ip_word(a.to->family()));
+    target = a.ports && !a.to->is_v4() ? fmt::format("[{}]", a.to->text()) : a.to->text();
+  }
+  if (a.ports) target += fmt::format(":{}-{}", a.ports->first, a.ports->second);
+  if (!target.empty()) words += " to " + target;
+  return a.ports ? words + " fully-random" : words;
+}
+
+}  // namespace
+
+std::string text(const NftRule& rule) {
+  std::string line;
+  for (const NftMatch& match : rule.matches)
+    line += std::visit([](const auto& m) { return match_text(m); }, match) + " ";
+  if (rule.counted) line += "counter ";
+  return line + std::visit([](const auto& a) { return action_text(a); }, rule.action);
+}
+
+}  // namespace vpnd::nl

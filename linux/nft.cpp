@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: ISC
+#include "linux/nft.h"
+
+#include <fmt/format.h>
+#include <netinet/in.h>
+// After netinet/in.h, whose definitions it repeats otherwise.
+#include <linux/netfilter.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <set>
+
+#include "core/base/error.h"
+#include "linux/nft_batch.h"
+#include "linux/nft_dump.h"
+
+namespace vpnd::nl {
+namespace {
+
+constexpr int kInstallTries = 3;
+
+// The tables with the name of ours, whoever made them.
+std::vector<SeenTable> namesakes(const NftSocket& socket, const std::string& interface) {
+  std::vector<SeenTable> tables = list_tables(socket);
+  std::erase_if(tables, [&](const SeenTable& t) {
+    return t.name != table_name(interface) || (t.family != NFPROTO_INET && t.family != NFPROTO_ARP);
+  });
+  return tables;
+}
+
+Error held_elsewhere(const std::string& interface) {
+  return Error(
+      fmt::format("change table {}", table_name(interface)), EPERM, "a running process owns it",
+      Exit::temporary,
+      fmt::format("Stop the vpnd that serves {}, or choose another interface name.", interface));
+}
+
+void must_be_ours(const NftSocket& socket, const SeenTable& table, const std::string& interface) {
+  if (our_interface(table) != interface)
+    throw Error(fmt::format("add table {}", table.name), EEXIST,
+                "there is one that vpnd did not make", Exit::failure,
+                "Delete it, or choose another interface name.");
+  if (table.owner != 0 && table.owner != socket.port_id()) throw held_elsewhere(interface);
+}
+
+// An owned table that persists, or one that nobody owns. Owned without persisting would open the
+// host when we are killed.
+std::optional<NftRefusal> swap(const NftSocket& socket, const std::string& interface,
+                               const std::vector<SeenTable>& old,
+                               const std::vector<NftTable>& tables) {
+  std::optional<NftRefusal> refusal;
+  for (const std::uint32_t flags : {kTableOwner | kTablePersist, 0u}) {
+    NftBatch batch;
+    for (const SeenTable& table : old) batch.delete_table(table.family, table.name);
+    for (const NftTable& table : tables) batch.add(table, flags, tag(interface));
+    refusal = socket.send(batch);
+    if (!refusal || !refusal->at_table) return refusal;
+    if (refusal->errnum != EOPNOTSUPP && refusal->errnum != EINVAL) return refusal;
+  }
+  return refusal;
+}
+
+bool taken(const SeenTable& table, const NftSocket& socket) {
+  return table.owner != 0 && table.owner != socket.port_id();
+}
+
+std::vector<std::string> interfaces(NftSocket& socket, bool abandoned_only) {
+  std::set<std::string> names;
+  std::set<std::string> living;
+  for (const SeenTable& table : list_tables(socket)) {
+    const std::optional<std::string> interface = our_interface(table);
+    if (!interface) continue;
+    names.insert(*interface);
+    if (taken(table, socket)) living.insert(*interface);
+  }
+  if (abandoned_only)
+    for (const std::string& name : living) names.erase(name);
+  return {names.begin(), names.end()};
+}
+
+}  // namespace
+
+void fail(const NftRefusal& refusal) {
+  if (refusal.errnum == EPERM || refusal.errnum == EACCES)
+    throw Error(refusal.doing, refusal.errnum, refusal.detail, Exit::permission,
+                refusal.at_start ? "Run with sudo." : "");
+  const bool lacking = refusal.errnum == EOPNOTSUPP || refusal.errnum == ENOENT ||
+                       refusal.errnum == EPROTONOSUPPORT || refusal.errnum == EAFNOSUPPORT;
+  throw Error(refusal.doing, refusal.errnum, refusal.detail, lacking ? Exit::os : Exit::failure,
+              lacking ? "The kernel may lack a part of nf_tables." : "");
+}
+
+void install(NftSocket& socket, const FilterTable& table) {
+  install_tables(socket, table.interface, render(table));
+}
+
+void install_tables(NftSocket& socket, const std::string& interface,
+                    const std::vector<NftTable>& tables) {
+  for (int tries = 1;; ++tries) {
+    const std::vector<SeenTable> old = namesakes(socket, interface);
+    for (const SeenTable& table : old) must_be_ours(socket, table, interface);
+    const std::optional<NftRefusal> refusal = swap(socket, interface, old, tables);
+    if (!refusal) return;
+    // Somebody made or removed the table after we had looked.
+    const bool raced = refusal->errnum == ENOENT || refusal->errnum == EEXIST;
+    if (refusal->at_table && raced && tries < kInstallTries) continue;
+    if (refusal->at_table && refusal->errnum == EPERM) throw held_elsewhere(interface);
+    fail(*refusal);
+  }
+}
+
+bool remove_table(NftSocket& socket, const std::string& interface) noexcept {
+  try {
+    NftBatch batch;
+    for (const SeenTable& table : namesakes(socket, interface))
+      if (our_interface(table) == interface) batch.delete_table(table.family, table.name);
+    return !socket.send(batch);
+  } catch (const std::exception&) {
+    return false;
+  }
+}
+
+bool table_present(NftSocket& socket, const std::string& interface) {
+  const std::vector<SeenTable> tables = namesakes(socket, interface);
+  return std::any_of(tables.begin(), tables.end(), [&](const SeenTable& t) {
+    return t.family == NFPROTO_INET && our_interface(t) == interface;
+  });
+}
+
+bool table_owned(NftSocket& socket, const std::string& interface) {
+  const std::vector<SeenTable> tables = namesakes(socket, interface);
+  return std::any_of(tables.begin(), tables.end(), [&](const SeenTable& t) {
+    return t.family == NFPROTO_INET && t.owner == socket.port_id();
+  });
+}
+
+bool present(NftSocket& socket, const FilterTable& wanted) {
+  const std::vector<SeenTable> seen = namesakes(socket, wanted.interface);
+  for (const NftTable& table : render(wanted)) {
+    const std::uint8_t family = nft_family(table.kind);
+    const bool ours = std::any_of(seen.begin(), seen.end(), [&](const SeenTable& t) {
+      return t.family == family && our_interface(t) == wanted.interface;
+    });
+    if (!ours) return false;
+    std::vector<std::pair<std::string, std::string>> expected, found;
+    for (const NftChain& chain : table.chains)
+      for (const NftRule& rule : chain.rules) expected.emplace_back(chain.name, rule.comment);
+    for (const SeenRule& rule : list_rules(socket, family))
+      if (rule.table == table.name) found.emplace_back(rule.chain, rule.comment);
+    if (found != expected) return false;
+  }
+  return true;
+}
+
+std::vector<std::string> our_tables(NftSocket& socket) {
+  return interfaces(socket, false);
+}
+
+std::vector<std::string> our_abandoned_tables(NftSocket& socket) {
+  return interfaces(socket, true);
+}
+
+NftSupport support(const NftSocket& socket) {
+  // The second step always fails, which takes the table back before anybody can see it.
+  const auto takes = [&](std::uint32_t flags) {
+    NftBatch batch;
+    batch.add_table(NFPROTO_INET, "vpnd_probe", flags, "vpnd probe");
+    batch.delete_rule(NFPROTO_INET, "vpnd_probe", "vpn_none", 1);
+    const std::optional<NftRefusal> refusal = socket.send(batch);
+    return refusal && !refusal->at_start && !refusal->at_table;
+  };
+  NftSupport found;
+  found.owner = takes(kTableOwner);
+  found.persist = found.owner && takes(kTableOwner | kTablePersist);
+  return found;
+}
+
+}  // namespace vpnd::nl
