@@ -14,7 +14,19 @@
 
 namespace vpnd::nl {
 
-// The keeper's netlink sockets: rtnetlink, and the nftables one that owns our tables.
+// What sweep() takes away.
+enum class Sweep {
+  everything,
+  // For the next process of the same interface: the nft table, accepts in foreign chains and
+  // blackhole routes stay where they are until apply() has swapped or adopted them, because running
+  // connections lean on them. What apply() does not adopt is removed when it has succeeded.
+  at_start,
+};
+
+struct Sockets;
+
+// The keeper's netlink sockets: rtnetlink, and the nftables one that owns our tables. They belong
+// to the network namespace in which the Host was made. Outlives every Applied it returned.
 class Host {
  public:
   Host();  // throws Error
@@ -22,21 +34,29 @@ class Host {
   Host(Host&&) noexcept;
   Host& operator=(Host&&) noexcept;
 
+  // From now on every change is noted in `state_dir` before it is made, under the name of the
+  // tunnel it is made for. Without it a killed process leaves changed settings that no sweep can
+  // restore. Locks the name: Exit::temporary while another living process has it. Once, before
+  // sweep().
+  void note_in(const std::string& state_dir, const std::string& interface);
+
   HostFacts facts();
   // Throws Error; then nothing of `objects` is left. Runs `before` with each object's number first
-  // (fault injection in tests, progress in logs).
+  // (fault injection in tests, progress in logs). An object that exists already and is not ours is
+  // an Error, never taken over.
   plan::Applied apply(const std::vector<Object>& objects,
                       const std::function<void(std::size_t)>& before = {});
   // Is this object still there as we made it? For `status`.
   bool present(const Object&);
   // Removes what an earlier process of ours left for this interface (empty: for every interface
-  // without a living keeper): rules and routes of protocol 85, vpnd_* tables, settings noted in the
-  // state directory. Returns one line for each thing removed. Foreign objects that only look like
-  // ours stay.
-  std::vector<std::string> sweep(const std::string& interface, const std::string& state_dir);
+  // without a living keeper): rules and routes of protocol 85 that no other tunnel has noted,
+  // vpnd_* tables, settings noted in the state directory. Returns one line for each thing removed.
+  // Foreign objects that only look like ours stay. Throws Error, Exit::temporary when the interface
+  // is held by a living process (other than through our own note_in).
+  std::vector<std::string> sweep(const std::string& interface, const std::string& state_dir,
+                                 Sweep mode = Sweep::everything);
 
  private:
-  struct Sockets;
   std::unique_ptr<Sockets> sockets_;
 };
 

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: ISC
+#include "linux/apply.h"
+
+#include <cerrno>
+
+#include "core/base/error.h"
+#include "core/base/log.h"
+#include "linux/facts.h"
+#include "linux/held.h"
+
+namespace vpnd::nl {
+namespace {
+
+// What the sweep at start left for us, and nothing in the new plan wanted.
+void drop_spared(Sockets& s) {
+  for (const Dumped<Route>& r : s.spared_routes) {
+    (void)s.rt.echo(r.message, kDeleteRoute);
+    if (s.journal) s.journal->strike(text(r.object));
+  }
+  for (const ForeignAccept& a : s.spared_accepts) (void)remove(s.nft, a);
+  s.spared_routes.clear();
+  s.spared_accepts.clear();
+}
+
+}  // namespace
+
+Host::Host() : sockets_(std::make_unique<Sockets>()) {}
+Host::~Host() = default;
+Host::Host(Host&&) noexcept = default;
+Host& Host::operator=(Host&&) noexcept = default;
+
+void Host::note_in(const std::string& state_dir, const std::string& interface) {
+  sockets_->journal.emplace(state_dir, interface);
+}
+
+HostFacts Host::facts() {
+  HostFacts facts = gather(sockets_->rt);
+  try {
+    facts.drop_chains = forward_drop_chains(sockets_->nft);
+  } catch (const Error& e) {
+    // `vpnd plan` also works for ordinary users, who may not read the firewall.
+    if (e.errnum() != EPERM) throw;
+    log(Level::notice, "the firewall of this host cannot be read without privileges");
+  }
+  return facts;
+}
+
+plan::Applied Host::apply(const std::vector<Object>& objects,
+                          const std::function<void(std::size_t)>& before) {
+  plan::Applied applied;
+  for (std::size_t i = 0; i < objects.size(); ++i) {
+    if (before) before(i);
+    applied.hold(std::visit([this](const auto& o) { return hold(*sockets_, o); }, objects[i]));
+  }
+  drop_spared(*sockets_);
+  return applied;
+}
+
+bool Host::present(const Object& object) {
+  return std::visit([this](const auto& o) { return is_present(*sockets_, o); }, object);
+}
+
+}  // namespace vpnd::nl

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: ISC
+#pragma once
+
+// One change at a time: made, noted, and held by an object whose destructor takes it back.
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/plan/applied.h"
+#include "linux/journal.h"
+#include "linux/netlink.h"
+#include "linux/nft.h"
+#include "linux/rtnl.h"
+
+namespace vpnd::nl {
+
+struct Sockets {
+  Netlink rt;
+  NftSocket nft;
+  std::optional<Journal> journal;
+  // Left standing by a sweep at start, until they are adopted or not wanted any more.
+  std::vector<Dumped<Route>> spared_routes;
+  std::vector<ForeignAccept> spared_accepts;
+};
+
+// A line in the journal for as long as the change stands. As a member it goes after the destructor
+// of its holder has taken the change back.
+class Note {
+ public:
+  Note(Sockets&, std::string line);  // throws Error
+  Note(const Note&) = delete;
+  Note& operator=(const Note&) = delete;
+  ~Note();
+  void leave() noexcept { left_ = true; }  // the change could not be taken back
+
+ private:
+  Sockets& sockets_;
+  std::string line_;
+  bool left_ = false;
+};
+
+using HeldPtr = std::unique_ptr<plan::Held>;
+
+// Each throws Error, and then has changed nothing.
+HeldPtr hold(Sockets&, const FilterTable&);
+HeldPtr hold(Sockets&, const ForeignAccept&);
+HeldPtr hold(Sockets&, const LinkUp&);
+HeldPtr hold(Sockets&, const AddressOn&);
+HeldPtr hold(Sockets&, const Route&);
+HeldPtr hold(Sockets&, const Rule&);
+HeldPtr hold(Sockets&, const LinkSetting&);
+HeldPtr hold(Sockets&, const Sysctl6&);
+
+bool is_present(Sockets&, const FilterTable&);
+bool is_present(Sockets&, const ForeignAccept&);
+bool is_present(Sockets&, const LinkUp&);
+bool is_present(Sockets&, const AddressOn&);
+bool is_present(Sockets&, const Route&);
+bool is_present(Sockets&, const Rule&);
+bool is_present(Sockets&, const LinkSetting&);
+bool is_present(Sockets&, const Sysctl6&);
+
+// The link, or an Error that says what could not be done.
+Link need_link(Sockets&, const std::string& name, const std::string& doing);
+// True for answers that mean "it is gone already".
+bool gone(const Answer&) noexcept;
+
+}  // namespace vpnd::nl

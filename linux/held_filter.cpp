@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: ISC
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/base/log.h"
+#include "linux/held.h"
+
+namespace vpnd::nl {
+namespace {
+
+class HeldTable final : public plan::Held {
+ public:
+  HeldTable(Sockets& s, const FilterTable& t) : sockets_(s), interface_(t.interface) {
+    install(s.nft, t);
+  }
+  ~HeldTable() override {
+    if (!remove_table(sockets_.nft, interface_)) {
+      log(Level::warning, "cannot remove the nft table of {}", interface_);
+    }
+  }
+
+ private:
+  Sockets& sockets_;
+  std::string interface_;
+};
+
+class HeldAccept final : public plan::Held {
+ public:
+  HeldAccept(Sockets& s, const ForeignAccept& a) : sockets_(s), accept_(a) { take(); }
+  ~HeldAccept() override {
+    if (!remove(sockets_.nft, accept_)) {
+      log(Level::warning, "cannot remove the accept for {} from chain {}", accept_.interface,
+          accept_.chain);
+    }
+  }
+
+ private:
+  // The sweep has left it standing for us, in that chain or in one that it jumps to.
+  void take() {
+    auto& spared = sockets_.spared_accepts;
+    const auto ours = [this](const ForeignAccept& a) {
+      return a.interface == accept_.interface && a.family == accept_.family &&
+             a.inet == accept_.inet && a.table == accept_.table;
+    };
+    const auto at = std::find_if(spared.begin(), spared.end(), ours);
+    if (at == spared.end() || !present(sockets_.nft, accept_)) {
+      insert(sockets_.nft, accept_);
+      return;
+    }
+    spared.erase(at);
+  }
+
+  Sockets& sockets_;
+  ForeignAccept accept_;
+};
+
+}  // namespace
+
+HeldPtr hold(Sockets& s, const FilterTable& t) {
+  return std::make_unique<HeldTable>(s, t);
+}
+HeldPtr hold(Sockets& s, const ForeignAccept& a) {
+  return std::make_unique<HeldAccept>(s, a);
+}
+bool is_present(Sockets& s, const FilterTable& t) {
+  return table_present(s.nft, t.interface);
+}
+bool is_present(Sockets& s, const ForeignAccept& a) {
+  return present(s.nft, a);
+}
+
+}  // namespace vpnd::nl

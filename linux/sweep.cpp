@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: ISC
+#include <fmt/format.h>
+
+#include <set>
+
+#include "core/base/error.h"
+#include "linux/apply.h"
+#include "linux/setting.h"
+#include "linux/sysctl.h"
+
+namespace vpnd::nl {
+namespace {
+
+using Lines = std::vector<std::string>;
+
+// The journal of one dead tunnel: its settings are put back, newest first; the rest is struck when
+// the kernel objects themselves have been dealt with.
+void sweep_settings(Sockets& s, Journal& journal, Lines& done) {
+  const Fd lock = serialise(journal.directory());
+  const Lines lines = journal.lines();
+  for (auto line = lines.rbegin(); line != lines.rend(); ++line) {
+    const auto setting = Setting::parse(*line);
+    if (!setting) continue;
+    if (restore(s, *setting, journal.directory(), journal.interface())) {
+      done.push_back(fmt::format("setting {} of {} back to {}", setting->key, setting->interface,
+                                 setting->before));
+      for (const std::string& other : lines) {
+        const auto e = Exception::parse(other);
+        if (e && setting->interface == "all") (void)set_sysctl6(e->interface, e->key, e->value);
+      }
+    }
+    journal.strike(*line);
+  }
+  for (const std::string& line : lines) {
+    if (Exception::parse(line)) journal.strike(line);
+  }
+}
+
+struct Scope {
+  std::string interface;          // empty: all that no living tunnel has
+  std::set<std::string> claimed;  // by tunnels that are not swept
+  std::set<std::string> living;   // their names
+  bool spare = false;             // Sweep::at_start
+};
+
+Scope scope_of(const std::string& interface, const std::string& directory, Sweep mode) {
+  Scope scope;
+  scope.interface = interface;
+  scope.spare = mode == Sweep::at_start;
+  for (const JournalCopy& copy : journals(directory)) {
+    if (copy.interface == interface) continue;
+    if (copy.living) scope.living.insert(copy.interface);
+    // A dead tunnel's things wait for its own next start, unless everything is asked for.
+    if (!copy.living && interface.empty()) continue;
+    scope.claimed.insert(copy.lines.begin(), copy.lines.end());
+  }
+  return scope;
+}
+
+bool has_family(Family f) noexcept {
+  return f == Family::v4 || sysctl6("all", "forwarding").has_value();
+}
+
+void sweep_rules(Sockets& s, const Scope& scope, Lines& done) {
+  for (const Family family : {Family::v4, Family::v6}) {
+    if (!has_family(family)) continue;
+    for (const Dumped<Rule>& r : rules(s.rt, family)) {
+      const std::string line = text(r.object);
+      if (r.protocol != kRouteProtocol || scope.claimed.contains(line)) continue;
+      const Answer answer = s.rt.echo(r.message, kDeleteRule);
+      if (answer.errnum != 0 && !gone(answer)) refuse(fmt::format("remove {}", line), answer);
+      done.push_back(line);
+    }
+  }
+}
+
+void sweep_routes(Sockets& s, const Scope& scope, Lines& done) {
+  s.spared_routes.clear();
+  for (const Family family : {Family::v4, Family::v6}) {
+    if (!has_family(family)) continue;
+    for (Dumped<Route>& r : routes(s.rt, family, std::nullopt, kRouteProtocol)) {
+      const std::string line = text(r.object);
+      if (scope.claimed.contains(line)) continue;
+      if (scope.spare && r.object.type == Route::Type::blackhole) {
+        s.spared_routes.push_back(std::move(r));
+        continue;
+      }
+      const Answer answer = s.rt.echo(r.message, kDeleteRoute);
+      if (answer.errnum != 0 && !gone(answer)) refuse(fmt::format("remove {}", line), answer);
+      done.push_back(line);
+    }
+  }
+}
+
+void sweep_filter(Sockets& s, const Scope& scope, Lines& done) {
+  s.spared_accepts.clear();
+  for (const ForeignAccept& a : our_foreign_accepts(s.nft, scope.interface)) {
+    if (scope.living.contains(a.interface)) continue;
+    if (scope.spare) {
+      s.spared_accepts.push_back(a);
+      continue;
+    }
+    if (remove(s.nft, a)) {
+      done.push_back(fmt::format("accept for {} in chain {} {}", a.interface, a.table, a.chain));
+    }
+  }
+  if (scope.spare) return;
+  for (const std::string& name : our_abandoned_tables(s.nft)) {
+    if (!scope.interface.empty() && name != scope.interface) continue;
+    if (scope.living.contains(name)) continue;
+    if (remove_table(s.nft, name)) done.push_back(fmt::format("nft table of {}", name));
+  }
+}
+
+// What no longer exists needs no note; what is spared keeps its own.
+void settle(Sockets& s, Journal& journal) {
+  std::set<std::string> kept;
+  for (const Dumped<Route>& r : s.spared_routes) kept.insert(text(r.object));
+  const Lines lines = journal.lines();
+  for (const std::string& line : lines) {
+    if (!kept.contains(line)) journal.strike(line);
+  }
+}
+
+void sweep_journals(Sockets& s, const Scope& scope, const std::string& directory, Lines& done) {
+  for (const JournalCopy& copy : journals(directory)) {
+    if (copy.living || scope.living.contains(copy.interface)) continue;
+    Journal journal(directory, copy.interface);
+    sweep_settings(s, journal, done);
+    settle(s, journal);
+  }
+}
+
+}  // namespace
+
+Lines Host::sweep(const std::string& interface, const std::string& state_dir, Sweep mode) {
+  Sockets& s = *sockets_;
+  Lines done;
+  const bool own = s.journal && s.journal->interface() == interface;
+  std::optional<Journal> taken;
+  if (!own && !interface.empty()) taken.emplace(state_dir, interface);
+  const Scope scope = scope_of(interface, state_dir, mode);
+  sweep_rules(s, scope, done);
+  sweep_routes(s, scope, done);
+  sweep_filter(s, scope, done);
+  if (interface.empty()) {
+    sweep_journals(s, scope, state_dir, done);
+    return done;
+  }
+  Journal& journal = own ? *s.journal : *taken;
+  sweep_settings(s, journal, done);
+  settle(s, journal);
+  return done;
+}
+
+}  // namespace vpnd::nl
