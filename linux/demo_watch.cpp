@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: ISC
+#include "linux/demo_watch.h"
+
+#include <arpa/inet.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "core/base/bytes.h"
+#include "core/base/error.h"
+
+namespace vpnd::demo {
+namespace {
+
+// Frames are cut to what classify() looks at; the ring holds 50 ms of the smallest packets.
+constexpr unsigned kFrame = 256;
+constexpr unsigned kBlock = 1 << 16;
+constexpr unsigned kBlocks = 128;
+constexpr std::size_t kFrames = std::size_t{kBlock} / kFrame * kBlocks;
+constexpr std::size_t kRing = std::size_t{kBlock} * kBlocks;
+
+[[noreturn]] void fail(int error) {
+  throw Error("count packets", error, {}, Exit::os);
+}
+
+bool is_discovery(std::uint8_t type) noexcept {
+  return (type >= 130 && type <= 137) || type == 143;  // RFC 2710, RFC 3810, RFC 4861
+}
+
+// MLD comes behind a hop-by-hop header (RFC 2710, 3).
+bool is_icmp6_discovery(Bytes packet) noexcept {
+  std::size_t at = 40;
+  std::uint8_t next = packet[6];
+  if (next == IPPROTO_HOPOPTS && packet.size() > at + 2) {
+    next = packet[at];
+    at += 8 + std::size_t{8} * packet[at + 1];
+  }
+  return next == IPPROTO_ICMPV6 && packet.size() > at && is_discovery(packet[at]);
+}
+
+bool is_to_or_from(Bytes packet, const Endpoint& server) noexcept {
+  const bool v4 = packet[0] >> 4 == 4;
+  const std::size_t header = v4 ? std::size_t{4} * (packet[0] & 15) : 40;
+  const std::uint8_t protocol = v4 ? packet[9] : packet[6];
+  // A later fragment has no ports; ours are never fragmented.
+  if (v4 && (load_be16(&packet[6]) & 0x1fff) != 0) return false;
+  if (protocol != IPPROTO_TCP || packet.size() < header + 4 || v4 != server.address.is_v4()) {
+    return false;
+  }
+  const std::size_t length = v4 ? 4 : 16;
+  const std::size_t from = v4 ? 12 : 8;
+  const auto is_server = [&](std::size_t address, std::size_t port) {
+    return std::ranges::equal(packet.subspan(address, length), server.address.bytes()) &&
+           load_be16(&packet[port]) == server.port;
+  };
+  return is_server(from, header) || is_server(from + length, header + 2);
+}
+
+}  // namespace
+
+Watch::Watch(const std::string& interface, const Endpoint& server) : server_(server) {
+  // No protocol yet: until it is bound, packets of other interfaces would come too.
+  socket_.reset(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0));
+  if (!socket_) fail(errno);
+  const int version = TPACKET_V2;
+  const tpacket_req ring{kBlock, kBlocks, kFrame, static_cast<unsigned>(kFrames)};
+  if (::setsockopt(socket_.get(), SOL_PACKET, PACKET_VERSION, &version, sizeof version) != 0 ||
+      ::setsockopt(socket_.get(), SOL_PACKET, PACKET_RX_RING, &ring, sizeof ring) != 0) {
+    fail(errno);
+  }
+  void* at = ::mmap(nullptr, kRing, PROT_READ | PROT_WRITE, MAP_SHARED, socket_.get(), 0);
+  if (at == MAP_FAILED) fail(errno);
+  ring_ = static_cast<std::uint8_t*>(at);
+  sockaddr_ll address{};
+  address.sll_family = AF_PACKET;
+  address.sll_protocol = htons(ETH_P_ALL);
+  address.sll_ifindex = static_cast<int>(::if_nametoindex(interface.c_str()));
+  if (::bind(socket_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
+    const int error = errno;
+    ::munmap(ring_, kRing);
+    fail(error);
+  }
+}
+
+Watch::~Watch() {
+  ::munmap(ring_, kRing);
+}
+
+void Watch::drain() {
+  for (;;) {
+    auto* header = reinterpret_cast<tpacket2_hdr*>(ring_ + next_ * kFrame);
+    // The kernel writes the status last.
+    std::atomic_ref<std::uint32_t> status(header->tp_status);
+    if ((status.load(std::memory_order_acquire) & TP_STATUS_USER) == 0) break;
+    classify(ring_ + next_ * kFrame + header->tp_mac, header->tp_snaplen);
+    status.store(TP_STATUS_KERNEL, std::memory_order_release);
+    next_ = (next_ + 1) % kFrames;
+  }
+}
+
+void Watch::classify(const std::uint8_t* frame, std::size_t size) noexcept {
+  const Bytes all(frame, size);
+  const std::uint16_t type = size >= ETH_HLEN ? load_be16(frame + 12) : std::uint16_t{0};
+  const Bytes packet = size > ETH_HLEN ? all.subspan(ETH_HLEN) : Bytes{};
+  if (type == ETH_P_ARP) {
+    ++seen_.neighbours;
+  } else if (type == ETH_P_IPV6 && packet.size() > 40 && is_icmp6_discovery(packet)) {
+    ++seen_.neighbours;
+  } else if ((type == ETH_P_IP && packet.size() >= 20 && is_to_or_from(packet, server_)) ||
+             (type == ETH_P_IPV6 && packet.size() >= 40 && is_to_or_from(packet, server_))) {
+    ++seen_.tunnel;
+  } else {
+    ++seen_.clear;
+  }
+}
+
+Seen Watch::take() {
+  drain();
+  tpacket_stats stats{};
+  socklen_t size = sizeof stats;
+  if (::getsockopt(socket_.get(), SOL_PACKET, PACKET_STATISTICS, &stats, &size) != 0) fail(errno);
+  seen_.lost += stats.tp_drops;
+  return std::exchange(seen_, {});
+}
+
+}  // namespace vpnd::demo

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: ISC
+#pragma once
+
+// Counts what crosses a link, by a packet socket with a shared ring (packet(7),
+// Documentation/networking/packet_mmap.rst).
+
+#include <cstdint>
+#include <string>
+
+#include "core/base/addr.h"
+#include "linux/fd.h"
+
+namespace vpnd::demo {
+
+struct Seen {
+  std::uint64_t tunnel = 0;      // TCP between the server's port and somebody
+  std::uint64_t neighbours = 0;  // ARP, IPv6 neighbour and multicast-listener discovery
+  std::uint64_t clear = 0;       // anything else: what a tunnel must hide
+  std::uint64_t lost = 0;        // passed without having been looked at
+};
+
+class Watch {
+ public:
+  // In the current network namespace. Throws Error.
+  Watch(const std::string& interface, const Endpoint& server);
+  ~Watch();
+  Watch(const Watch&) = delete;
+  Watch& operator=(const Watch&) = delete;
+
+  // Counts what waits; to be called every 50 ms or so while there is traffic.
+  void drain();
+  // What was counted since the last call.
+  Seen take();
+
+ private:
+  void classify(const std::uint8_t* frame, std::size_t size) noexcept;
+
+  Fd socket_;
+  Endpoint server_;
+  std::uint8_t* ring_ = nullptr;
+  std::size_t next_ = 0;
+  Seen seen_;
+};
+
+}  // namespace vpnd::demo

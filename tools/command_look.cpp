@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: ISC
+
+// status, cleanup, version, demo, and the bare name.
+
+#include <fmt/format.h>
+
+#include "core/plan/status.h"
+#include "core/wire/key_issue.h"
+#include "tools/command.h"
+#include "tools/private_file.h"
+
+namespace vpnd {
+namespace {
+
+// The status of another version may hold what we cannot read; its JSON is then all there is.
+void show(const std::string& json, bool as_json) {
+  const auto status = as_json ? std::nullopt : plan::status_from_json(json);
+  write_out(status ? plan::print(*status) : json + "\n");
+}
+
+}  // namespace
+
+Exit run_status(const Arguments& arguments) {
+  const std::string name = argument_or(arguments, "");
+  const auto json = host::status(name, places_of(arguments));
+  if (!json) {
+    throw Error(name.empty() ? "no tunnel runs" : fmt::format("no tunnel \"{}\" runs", name), 0, {},
+                Exit::not_running);
+  }
+  show(*json, arguments.json);
+  const auto status = plan::status_from_json(*json);
+  const bool up =
+      !status || status->report.server || status->report.state == engine::ClientState::up;
+  return up ? Exit::ok : Exit::not_running;
+}
+
+Exit run_bare(const Arguments& arguments) {
+  std::optional<std::string> json;
+  try {
+    json = host::status("", places_of(arguments));
+  } catch (const Error& error) {
+    // Several run, or they are another user's: say so, and how to go on.
+    write_out(short_help());
+    write_out(fmt::format("\n{}\n", error.what()));
+    return Exit::ok;
+  }
+  if (json) {
+    show(*json, false);
+  } else {
+    write_out(short_help());
+  }
+  return Exit::ok;
+}
+
+Exit run_cleanup(const Arguments& arguments) {
+  const auto lines = host::cleanup(argument_or(arguments, ""), places_of(arguments));
+  for (const std::string& line : lines) write_out(line + "\n");
+  if (lines.empty()) write_out("nothing was left behind\n");
+  return Exit::ok;
+}
+
+Exit run_version(const Arguments& arguments) {
+  const std::string library = wire::cipher_library();
+  write_out(arguments.json ? fmt::format(R"({{"schema":"vpnd.version/1","version":"{}",)"
+                                         R"("protocol":"vpnd/1","cipher_library":"{}"}})"
+                                         "\n",
+                                         VPND_VERSION, library)
+                           : fmt::format("vpnd {} (protocol vpnd/1, {})\n", VPND_VERSION, library));
+  return Exit::ok;
+}
+
+Exit run_demo(const Arguments& arguments) {
+  host::DemoOptions options;
+  options.keep = arguments.keep;
+  options.verbose = arguments.verbose > 0;
+  return host::demo(options);
+}
+
+}  // namespace vpnd

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: ISC
+
+// server, client, run, plan.
+
+#include <fmt/format.h>
+
+#include <filesystem>
+
+#include "tools/command.h"
+#include "tools/private_file.h"
+
+namespace vpnd {
+namespace {
+
+std::string from_environment(const char* name) {
+  const char* value = std::getenv(name);
+  if (value == nullptr) return {};
+  // A service manager may name several folders, separated by colons; the first is ours.
+  const std::string all(value);
+  return all.substr(0, all.find(':'));
+}
+
+std::string place(const std::string& option, const char* variable, const char* otherwise) {
+  if (!option.empty()) return std::filesystem::absolute(option).string();
+  std::string managed = from_environment(variable);
+  return managed.empty() ? otherwise : managed;
+}
+
+plan::Config config_from_file(std::span<const std::string> words) {
+  if (words.size() != 1) {
+    throw usage_error(words.empty() ? "run needs a configuration file"
+                                    : fmt::format("\"{}\" is one argument too many", words[1]),
+                      "usage: vpnd run FILE");
+  }
+  return plan::config_from_toml(read_config_text(words[0]), words[0]);
+}
+
+plan::Config configuration(Command command, std::span<const std::string> words) {
+  if (command == Command::server) return plan::server_from_arguments(words);
+  if (command == Command::client) return plan::client_from_arguments(words);
+  return config_from_file(words);
+}
+
+void apply_options(plan::Config& config, const Arguments& arguments) {
+  auto& common = std::visit([](auto& c) -> plan::Common& { return c; }, config);
+  if (arguments.mtu) common.mtu = *arguments.mtu;
+  if (arguments.verbose > 0) common.log_level = Level::debug;
+  if (arguments.quiet) common.log_level = Level::warning;
+  auto* client = std::get_if<plan::ClientConfig>(&config);
+  if (client != nullptr && arguments.timeout) {
+    client->timeout = std::chrono::seconds(*arguments.timeout);
+  }
+}
+
+// What a server of the usual settings would lease; the real one comes with the session.
+wire::Lease expected_lease(const plan::ClientConfig& client) {
+  wire::Lease lease;
+  lease.mtu = client.mtu;
+  lease.client_v4 = {client.local_v4.value_or(Address::v4(192, 168, 192, 1)), 24};
+  lease.server_v4 = client.remote_v4.value_or(Address::v4(192, 168, 192, 254));
+  if (const auto v6 = Prefix::parse("fd76:706e:6400::1/64")) {
+    lease.client_v6 = *v6;
+    lease.server_v6 = Address::parse("fd76:706e:6400::fffe").value_or(v6->address);
+  }
+  return lease;
+}
+
+std::string plan_for(plan::Config config) {
+  auto& common = std::visit([](auto& c) -> plan::Common& { return c; }, config);
+  if (common.interface.empty()) common.interface = "vpn0";
+  if (const auto* server = std::get_if<plan::ServerConfig>(&config)) {
+    return host::plan_text(plan::plan_server(*server));
+  }
+  const auto& client = std::get<plan::ClientConfig>(config);
+  const wire::Lease lease = expected_lease(client);
+  std::string text =
+      host::plan_text(plan::plan_client(client, host::resolve(client.host, client.port), &lease));
+  if (!client.local_v4) {
+    text +=
+        "\nThe inner addresses are the server's to give; these are what a server without\n"
+        "settings of its own would lease, with an IPv6 prefix made up here.\n";
+  }
+  return text;
+}
+
+}  // namespace
+
+host::Places places_of(const Arguments& arguments) {
+  return {place(arguments.state_dir, "STATE_DIRECTORY", "/var/lib/vpnd"),
+          place(arguments.run_dir, "RUNTIME_DIRECTORY", "/run/vpnd")};
+}
+
+std::string argument_or(const Arguments& arguments, const char* otherwise) {
+  return arguments.positional.empty() ? otherwise : arguments.positional.front();
+}
+
+Exit run_tunnel(const Arguments& arguments) {
+  plan::Config config = configuration(arguments.command, arguments.positional);
+  apply_options(config, arguments);
+  return host::keep(config, places_of(arguments));
+}
+
+Exit run_plan(const Arguments& arguments) {
+  std::span<const std::string> words = arguments.positional;
+  Command command = Command::run;
+  if (!words.empty() && words.front() == "server") command = Command::server;
+  if (!words.empty() && words.front() == "client") command = Command::client;
+  if (words.empty()) {
+    throw usage_error("plan needs to know what for",
+                      "usage: vpnd plan server KEY ... | client KEY HOST ... | FILE");
+  }
+  if (command != Command::run) words = words.subspan(1);
+  write_out(plan_for(configuration(command, words)));
+  return Exit::ok;
+}
+
+}  // namespace vpnd
