@@ -28,28 +28,32 @@ struct Common {
   Fwmark fwmark = kDefaultFwmark;
   Table table = kDefaultTable;
   Level log_level = Level::info;
+  friend bool operator==(const Common&, const Common&) = default;
 };
 
 struct ClientConfig : Common {
-  std::string host;  // name or address
+  std::string host;  // name or address; an IPv6 address without brackets
   std::uint16_t port = 443;
   std::optional<Address> local_v4;   // a request; a lease that differs is an error
   std::optional<Address> remote_v4;  // the server's inner address; likewise
   std::optional<Address> gateway;
-  bool full = true;                  // false: only `include`
+  bool full = true;  // false: only `include`
   std::vector<Prefix> include, exclude;
   Lan lan = Lan::private_only;
   std::vector<Prefix> lan_prefixes;
   std::chrono::seconds timeout{30};  // until the first session; zero: never give up
+  friend bool operator==(const ClientConfig&, const ClientConfig&) = default;
 };
 
 struct ServerConfig : Common {
-  std::vector<Endpoint> listen;  // empty: every address, v6 and v4, port 443
-  std::uint16_t port = 443;      // of the default
-  std::string bind_host;         // positional ADDR: an address or a name
+  // Addresses stand in `listen`; a name to look up stands in `bind_host`, with `port`, and then
+  // `listen` is empty. Both empty: every address, v6 and v4, with `port`.
+  std::vector<Endpoint> listen;
+  std::uint16_t port = 443;
+  std::string bind_host;
   Address address_v4 = Address::v4(192, 168, 192, 254);  // our own, inner
   Prefix pool_v4{Address::v4(192, 168, 192, 0), 24};
-  std::optional<Address> first_lease = Address::v4(192, 168, 192, 1);
+  std::optional<Address> first_lease = Address::v4(192, 168, 192, 1);  // none: any of the pool
   // "auto": a ULA /64 derived from the key by the engine's identity; off: no inner IPv6
   enum class V6 : std::uint8_t { derived, off, given } v6 = V6::derived;
   std::optional<Prefix> pool_v6;  // given, or filled in once derived
@@ -59,6 +63,7 @@ struct ServerConfig : Common {
   bool nat = true;
   std::optional<Address> external;  // EXT-IP
   std::vector<Prefix> server_lan;
+  friend bool operator==(const ServerConfig&, const ServerConfig&) = default;
 };
 
 using Config = std::variant<ClientConfig, ServerConfig>;
@@ -67,17 +72,46 @@ using Config = std::variant<ClientConfig, ServerConfig>;
 // default. `args` starts after the sub-command. Throws Error (Exit::usage).
 //   server KEY [ADDR|auto] [PORT] [TUN] [LOCAL-IP] [REMOTE-IP] [EXT-IP]
 //   client KEY HOST        [PORT] [TUN] [LOCAL-IP] [REMOTE-IP] [GATEWAY]
+// A server's LOCAL and REMOTE lie in one /24, which is the pool. EXT-IP is the address to translate
+// to and, when ADDR is left out, to listen on.
 ServerConfig server_from_arguments(std::span<const std::string> args);
 ClientConfig client_from_arguments(std::span<const std::string> args);
 
-// `name` is the path as the user wrote it, for messages ("home.toml:2:2: unknown key ..."). Throws
-// Error (Exit::config).
+// `name` is the path as the user wrote it, for messages ("home.toml:2:2: unknown key ..."), and its
+// folder is where a relative key path starts. Throws Error (Exit::config).
 Config config_from_toml(std::string_view text, const std::string& name);
 
-// Every key with its value, as TOML that reads back to the same configuration.
+// Every key with its value, as TOML that reads back to the same configuration. Values that are only
+// known at run time (a derived IPv6 pool) are written as what they derive from.
 std::string effective(const Config&);
 
 // All keys that exist ("routing.lan"), for the manual's test.
 std::vector<std::string> config_keys();
+
+// What an interface may be called: 1 to 15 bytes, neither "." nor "..", no '/', ':', blank or
+// control character (dev_valid_name() of the kernel), and none of the names that mean something to
+// it elsewhere ("all", "default", "lo"). Letters, digits and "-_." only, since the name becomes
+// part of an nftables table's name.
+bool valid_interface_name(std::string_view name) noexcept;
+
+// "HOST", "HOST:PORT", "[V6]:PORT" or a bare IPv6 address. A host is an address or looks like a DNS
+// name. nullopt: none of these. Without a port: `port`.
+struct HostPort {
+  std::string host;
+  std::uint16_t port;
+};
+std::optional<HostPort> parse_host_port(std::string_view text, std::uint16_t port);
+// Decimal, 1 to 65535, without leading zeros.
+std::optional<std::uint16_t> parse_port(std::string_view text) noexcept;
+bool valid_host_name(std::string_view text) noexcept;
+
+// May a host wear this address: not unspecified, loopback, multicast or broadcast.
+bool is_unicast(const Address&) noexcept;
+// Is `a` a v4 address that a host of the prefix may have: inside, neither its first nor its last.
+bool is_host_of(const Prefix& pool, const Address& a) noexcept;
+// The first lease when nobody names one: 192.168.192.1 where that is free in the pool.
+std::optional<Address> default_first_lease(const Prefix& pool, const Address& own) noexcept;
+
+std::string_view level_name(Level) noexcept;
 
 }  // namespace vpnd::plan
