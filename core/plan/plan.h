@@ -38,11 +38,13 @@ struct Capture {
   std::string interface;
   Fwmark own_traffic = kDefaultFwmark;
   Table table = kDefaultTable;
-  std::vector<Prefix> into_tunnel;  // 0.0.0.0/0 and ::/0, or a list
-  std::vector<Prefix> past_tunnel;  // excluded by the user
-  Lan lan = Lan::private_only;      // which connected prefixes stay local; the host looks them up
+  std::vector<Prefix> into_tunnel;   // 0.0.0.0/0 and ::/0, or a list with the server's own address
+  std::vector<Prefix> inner;         // the tunnel's own networks: never taken for local ones
+  std::vector<Prefix> past_tunnel;   // excluded by the user
+  Lan lan = Lan::private_only;       // which connected prefixes stay local; the host looks them up
   std::vector<Prefix> lan_prefixes;  // Lan::list
-  bool refuse_v6 = false;  // the server has no IPv6: refuse at once rather than leak or stall
+  bool refuse_v6 = false;  // the server has no IPv6: what of it is captured is refused at once,
+                           // rather than leak or stall
   std::vector<Endpoint> endpoints;  // the server's, for strict reverse-path filters
   std::optional<Address> gateway;   // next hop for marked traffic only
   friend bool operator==(const Capture&, const Capture&) = default;
@@ -75,7 +77,8 @@ struct Plan {
   friend bool operator==(const Plan&, const Plan&) = default;
 };
 
-// A state implies a plan. Before the first lease there is nothing to do.
+// A state implies a plan. Before the first lease there is nothing to do. The interface's name must
+// be known by then. The device's MTU is the lease's, but never above the configuration's.
 Plan plan_client(const ClientConfig&, const std::vector<Endpoint>& endpoints,
                  const wire::Lease* lease);
 Plan plan_server(const ServerConfig&);

@@ -16,24 +16,27 @@ namespace vpnd::plan {
 struct Status {
   std::string name, version;
   engine::Report report;
-  std::string host;                  // client: as the user wrote it
-  std::string endpoint;              // client: address and port in use
-  std::vector<std::string> listen;   // server
+  std::string host;                 // client: as the user wrote it
+  std::string endpoint;             // client: address and port in use
+  std::vector<std::string> listen;  // server
   std::string interface;
   std::vector<std::string> addresses;  // of the interface
   unsigned mtu = 0;
-  std::string driver;                // "io_uring" or "epoll"
-  std::string offload;               // "tso4 tso6 uso", "none"
-  std::string congestion;            // "bbr", "cubic"
+  std::string driver;                  // "io_uring" or "epoll"
+  std::string offload;                 // "tso4 tso6 uso", "none"
+  std::string congestion;              // "bbr", "cubic"
   std::vector<std::string> fallbacks;  // what this kernel lacks and what is used instead
   unsigned changes_made = 0, changes_present = 0;
   std::vector<std::string> missing;  // changes that somebody removed
   std::string cipher_library;        // "libsodium 1.0.18"
 };
 
+std::string_view cipher_name(crypto::Cipher) noexcept;  // "aes-256-gcm"
+
 std::string to_json(const Status&);
+// nullopt: not JSON, another schema, or a field of another type. Absent fields keep their defaults.
 std::optional<Status> status_from_json(std::string_view json) noexcept;
-// For people. Lines end with '\n'.
+// For people. Lines end with '\n'. Sizes in powers of 1024.
 std::string print(const Status&);
 
 }  // namespace vpnd::plan
