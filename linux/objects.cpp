@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: ISC
+#include "linux/objects.h"
+
+#include <fmt/format.h>
+
+namespace vpnd::nl {
+namespace {
+
+constexpr std::uint32_t kMainTable = 254;
+
+std::string table_name(Table table) {
+  const auto number = static_cast<std::uint32_t>(table);
+  return number == kMainTable ? "main" : fmt::format("{}", number);
+}
+
+const char* family_name(Family family) noexcept {
+  return family == Family::v4 ? "v4" : "v6";
+}
+
+std::string destination(const Prefix& to) {
+  return to.length == 0 ? "default" : to.text();
+}
+
+std::string list(const auto& values) {
+  std::string out;
+  for (const auto& v : values) out += (out.empty() ? "" : " ") + v.text();
+  return out;
+}
+
+const char* type_word(Route::Type type) noexcept {
+  switch (type) {
+    case Route::Type::unicast:
+      return "";
+    case Route::Type::thrown:
+      return "throw ";
+    case Route::Type::blackhole:
+      return "blackhole ";
+    case Route::Type::unreachable:
+      return "unreachable ";
+  }
+  return "";
+}
+
+std::string setting_name(int index) {
+  switch (index) {
+    case 1:
+      return "forwarding";
+    case 8:
+      return "rp_filter";
+    case 19:
+      return "arp_ignore";
+    case 24:
+      return "src_valid_mark";
+    default:
+      return fmt::format("setting {}", index);
+  }
+}
+
+std::string line(const FilterTable& t) {
+  std::string out = fmt::format("+ nft   table inet vpnd_{}", t.interface);
+  const char* between = ": ";
+  const auto add = [&](const std::string& what) {
+    out += between + what;
+    between = "; ";
+  };
+  if (!t.shielded.empty()) add("nothing from elsewhere to " + list(t.shielded));
+  if (t.clamp_mss) add("mss clamped");
+  if (t.pool_v4) {
+    const std::string pools = t.pool_v4->text() + (t.pool_v6 ? " " + t.pool_v6->text() : "");
+    if (t.external) {
+      add(fmt::format("{} translated to {}", pools, t.external->text()));
+    } else {
+      add(pools + (t.masquerade ? " translated" : " not translated"));
+    }
+  }
+  if (t.isolate) add("clients apart");
+  if (!t.server_private.empty()) add("closed to clients: " + list(t.server_private));
+  if (!t.server_lan.empty()) add("open to clients: " + list(t.server_lan));
+  return out;
+}
+
+std::string line(const Route& r) {
+  std::string out = fmt::format("+ route {}{}", type_word(r.type), destination(r.to));
+  if (r.gateway) out += " via " + r.gateway->text();
+  if (!r.interface.empty()) out += " dev " + r.interface;
+  out += " table " + table_name(r.table);
+  if (r.metric != 0) out += fmt::format(" metric {}", r.metric);
+  return out + fmt::format(" ({})", family_name(r.to.address.family()));
+}
+
+std::string line(const LinkUp& l) {
+  return fmt::format("+ link  {} mtu {}, up", l.name, l.mtu);
+}
+
+std::string line(const AddressOn& a) {
+  return fmt::format("+ addr  {} dev {}", a.prefix.text(), a.interface);
+}
+
+std::string line(const LinkSetting& s) {
+  return fmt::format("~ conf  {} {} {} (v4)", s.interface, setting_name(s.index), s.value);
+}
+
+std::string line(const Sysctl6& s) {
+  return fmt::format("~ conf  {} {} {} (v6)", s.interface, s.key, s.value);
+}
+
+std::string line(const Rule& r) {
+  std::string out = fmt::format("+ rule  {}", r.priority);
+  if (r.mark) {
+    out += fmt::format(" {}fwmark {}", r.invert ? "not " : "", static_cast<std::uint32_t>(*r.mark));
+  }
+  if (r.to) out += fmt::format(" to {} tcp port {}", r.to->address.text(), r.to->port);
+  if (r.root_only) out += " of uid 0";
+  out += " -> table " + table_name(r.table);
+  if (r.suppress_default) out += " but its default";
+  return out + fmt::format(" ({})", family_name(r.family));
+}
+
+std::string line(const ForeignAccept& a) {
+  return fmt::format("+ nft   accept {} in chain {} of table {} {}", a.interface, a.chain,
+                     a.inet                   ? "inet"
+                     : a.family == Family::v4 ? "ip"
+                                              : "ip6",
+                     a.table);
+}
+
+}  // namespace
+
+std::string describe(const Object& object) {
+  return std::visit([](const auto& o) { return line(o); }, object);
+}
+
+}  // namespace vpnd::nl

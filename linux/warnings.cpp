@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: ISC
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "linux/lower.h"
+#include "linux/networks.h"
+
+namespace vpnd::nl {
+namespace {
+
+using Lines = std::vector<std::string>;
+
+bool captures_all(const plan::Capture& capture) noexcept {
+  return std::any_of(capture.into_tunnel.begin(), capture.into_tunnel.end(),
+                     [](const Prefix& p) { return p.length == 0; });
+}
+
+void about_networks(const plan::Capture& capture, const HostFacts& facts, Lines& out) {
+  if (capture.lan != plan::Lan::private_only) return;
+  for (const Prefix& p : connected_prefixes(facts, capture.interface)) {
+    if (!overlaps_any(p, capture.into_tunnel)) continue;
+    if (!is_private(p)) {
+      out.push_back(
+          fmt::format("{} is a public network: although it is connected, it is reached "
+                      "through the tunnel, and who comes from it is cut off",
+                      p.text()));
+    } else if (overlaps_any(p, capture.inner)) {
+      out.push_back(
+          fmt::format("the local network {} overlaps the tunnel's own and cannot be "
+                      "reached meanwhile",
+                      p.text()));
+    }
+  }
+}
+
+void about(const plan::Capture& capture, const HostFacts& facts, Lines& out) {
+  if (captures_all(capture)) {
+    out.push_back(
+        "replies to those who connected to this host from beyond its local networks go into the "
+        "tunnel: their connections, SSH among them, are cut");
+  }
+  if (capture.lan == plan::Lan::routes) {
+    out.push_back(
+        "lan = \"routes\": every route of the main table but the default goes past the tunnel; "
+        "whoever answers DHCP on the local network can add such routes");
+  }
+  about_networks(capture, facts, out);
+  const bool strict = std::any_of(facts.uplinks_v4.begin(), facts.uplinks_v4.end(),
+                                  [&](const auto& name) { return strict_rp_filter(facts, name); });
+  if (strict) {
+    out.push_back(
+        "the uplink's reverse-path filter is strict: what root's programs send to the server's "
+        "address and port goes past the tunnel");
+  }
+  if (capture.gateway &&
+      std::none_of(capture.endpoints.begin(), capture.endpoints.end(), [&](const Endpoint& e) {
+        return e.address.family() == capture.gateway->family();
+      })) {
+    out.push_back(fmt::format("gateway {} is of no use: the server has no address of its family",
+                              capture.gateway->text()));
+  }
+  if (capture.refuse_v6) {
+    out.push_back("the server has no IPv6: connections over IPv6 are refused at once");
+  }
+}
+
+// Forwarding between two other interfaces comes along when it is turned on for both.
+void about_routing(const plan::Forward& forward, const HostFacts& facts, Lines& out) {
+  std::string opened;
+  int count = 0;
+  const auto names = forwarding_links(facts, Family::v4, forward.interface);
+  for (const HostFacts::Link& link : facts.links) {
+    if (link.forwarding != 0) continue;
+    if (std::find(names.begin(), names.end(), link.name) == names.end()) continue;
+    opened += (opened.empty() ? "" : ", ") + link.name;
+    ++count;
+  }
+  if (count < 2) return;
+  out.push_back(
+      fmt::format("forwarding is turned on for {}: this host then also routes between "
+                  "their networks",
+                  opened));
+}
+
+void about(const plan::Forward& forward, const HostFacts& facts, Lines& out) {
+  about_routing(forward, facts, out);
+  if (facts.uplinks_v4.empty()) {
+    out.push_back("this host has no IPv4 default route: clients reach only what it can reach");
+  }
+  for (const HostFacts::DropChain& chain : facts.drop_chains) {
+    if (!chain.owned) continue;
+    out.push_back(
+        fmt::format("chain {} of table {} drops forwarded packets and belongs to "
+                    "another program: allow forwarding from and to {} there",
+                    chain.chain, chain.table, forward.interface));
+  }
+  const bool v6 = forward.pool_v6 && facts.has_v6;
+  if (v6 && !facts.has_force_forwarding && facts.v6_forwarding_all == 0) {
+    out.push_back(
+        "this kernel has no IPv6 forwarding by interface: it is turned on for all of them");
+  }
+  if (forward.pool_v6 && !facts.has_v6) {
+    out.push_back("this host has no IPv6: clients get none");
+  }
+  for (const Prefix& p : connected_prefixes(facts, forward.interface)) {
+    if (!overlap(p, forward.pool_v4) && !(forward.pool_v6 && overlap(p, *forward.pool_v6)))
+      continue;
+    out.push_back(fmt::format("the pool overlaps {}, a network of this host", p.text()));
+  }
+}
+
+void about(const plan::Shield&, const HostFacts&, Lines&) {}
+void about(const plan::ClampMss&, const HostFacts&, Lines&) {}
+void about(const plan::Interface&, const HostFacts&, Lines&) {}
+
+}  // namespace
+
+std::vector<std::string> warnings(const plan::Plan& plan, const HostFacts& facts) {
+  Lines out;
+  for (const plan::Step& step : plan.steps) {
+    std::visit([&](const auto& s) { about(s, facts, out); }, step);
+  }
+  return out;
+}
+
+}  // namespace vpnd::nl
