@@ -170,7 +170,8 @@ std::vector<NftTable> render(const FilterTable& t) {
   NftChain arp{"vpn_arp", NftChain::Hook::arp_input, kPriorityFilter, false, {}};
   for (const Address& own : t.shielded)
     if (own.is_v4())
-      arp.rules.push_back(drop({to(Prefix::host(own))}, "nobody's business on this link"));
+      arp.rules.push_back(
+          drop({not_in(t.interface), to(Prefix::host(own))}, "nobody's business on this link"));
   if (!arp.rules.empty())
     tables.push_back({NftTable::Kind::arp, table_name(t.interface), {std::move(arp)}});
   return tables;
