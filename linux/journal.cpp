@@ -49,7 +49,7 @@ std::string here() {
   const ssize_t n = fd ? ::read(fd.get(), text.data(), text.size()) : 0;
   if (n > 1) boot.assign(text.data(), static_cast<std::size_t>(n) - 1);
   struct stat net {};
-  (void)::stat("/proc/self/ns/net", &net);
+  (void)::stat("/proc/thread-self/ns/net", &net);
   return fmt::format("boot {} net {}", boot, net.st_ino);
 }
 
