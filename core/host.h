@@ -31,6 +31,7 @@ class Tunnel {
  public:
   explicit Tunnel(const std::string& name);  // empty: the lowest free vpnN. Throws Error
   Tunnel(Tunnel&&) noexcept;
+  Tunnel& operator=(Tunnel&&) noexcept;
   ~Tunnel();
   const std::string& name() const noexcept;
   int descriptor() const noexcept;
@@ -53,6 +54,10 @@ class Machine {
   explicit Machine(const Places&);  // throws Error
   Machine(Machine&&) noexcept;
   ~Machine();
+
+  // Takes the name for this process: Exit::temporary while another living one has it. Before any
+  // change. Empty: the lowest vpnN that is free. Returns the name.
+  std::string claim(const std::string& interface);
 
   // Makes a plan come true, all of it or nothing. Throws Error.
   plan::Applied apply(const plan::Plan&);
@@ -88,5 +93,14 @@ std::optional<std::string> status(const std::string& name, const Places&);
 
 // A client's server, or a server's own bind name, as addresses. Throws Error (Exit::unavailable).
 std::vector<Endpoint> resolve(const std::string& host, std::uint16_t port);
+
+// A tunnel between a real server and a real client in network namespaces of their own, with traffic
+// and proofs, told on the standard output. Exit::ok only if everything held. Throws Error where
+// namespaces cannot be had.
+struct DemoOptions {
+  bool keep = false;     // leave it up until SIGINT
+  bool verbose = false;  // show what server and client log
+};
+Exit demo(const DemoOptions&);
 
 }  // namespace vpnd::host

@@ -4,6 +4,7 @@
 // What was done to the host, newest last; destroying it takes everything back, newest first.
 
 #include <memory>
+#include <utility>
 #include <vector>
 
 namespace vpnd::plan {
@@ -31,6 +32,8 @@ class Applied {
 
   void hold(std::unique_ptr<Held> change) { held_.push_back(std::move(change)); }
   std::size_t size() const noexcept { return held_.size(); }
+  // The changes themselves, oldest first; from now on they are the caller's to take back.
+  std::vector<std::unique_ptr<Held>> release() noexcept { return std::exchange(held_, {}); }
   // A vector's own destructor runs front to back; ours must not.
   void revert() noexcept {
     while (!held_.empty()) held_.pop_back();

@@ -48,9 +48,9 @@ const Common& Keeper::common() const noexcept {
 }
 
 void Keeper::prepare() {
+  tunnel_.emplace(common().interface);
   const auto* server = std::get_if<ServerConfig>(&config_);
   if (server == nullptr) return;
-  tunnel_.emplace(server->interface);
   try {
     Plan plan = plan_server(*server);
     applied_ = machine_.apply(plan);
@@ -88,8 +88,7 @@ Actions Keeper::on(const to_keeper::Ready& m, TimePoint) {
   ready_ = m;
   deaths_unready_ = 0;
   if (stopping_) return {action::SendStop{}};
-  Actions out;
-  if (tunnel_) out.push_back(action::SendTun{});
+  Actions out{action::SendTun{}};
   if (is_server()) {
     out.push_back(action::SendListeners{});
     if (!was_ready_) log(Level::notice, "ready");
@@ -116,14 +115,10 @@ Actions Keeper::up(const wire::Lease& lease) {
   if (const auto why = refusal(config, lease)) {
     return {action::Finish{Exit::protocol, "the server's lease is refused: " + *why, {}}};
   }
-  Actions out;
   if (!lease_) {
-    host::Tunnel tunnel(config.interface);
     Plan next = plan_client(config, endpoints_, &lease);
     applied_ = machine_.apply(next);
     plan_ = std::move(next);
-    tunnel_.emplace(std::move(tunnel));
-    out.push_back(action::SendTun{});
   } else if (!same_network(*lease_, lease)) {
     Plan next = plan_client(config, endpoints_, &lease);
     machine_.replace(applied_, plan_, next);
@@ -134,7 +129,7 @@ Actions Keeper::up(const wire::Lease& lease) {
   was_up_ = true;
   log(Level::notice, "{}connected, {} {} mtu {}", again ? "re" : "", config.interface,
       lease.client_v4.address.text(), std::min(config.mtu, lease.mtu));
-  return out;
+  return {};
 }
 
 Actions Keeper::on(const engine::KeepCookie& m, TimePoint) {

@@ -50,7 +50,8 @@ class Keeper {
   // on. `machine` must outlive the keeper.
   Keeper(host::Machine& machine, Config, std::vector<Endpoint> endpoints);
 
-  // Server: the device, and the whole plan. A client changes nothing before its first lease.
+  // The device, which is down and without addresses on a client until its first lease; a server's
+  // whole plan.
   // Throws Error; then nothing was changed.
   void prepare();
 

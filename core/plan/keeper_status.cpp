@@ -18,7 +18,7 @@ std::string offload_text(std::uint16_t kinds) {
   return out.empty() ? "none" : out;
 }
 
-std::vector<std::string> fallback_texts(std::uint32_t bits, std::uint16_t kinds, bool tunnel) {
+std::vector<std::string> fallback_texts(std::uint32_t bits, std::uint16_t kinds) {
   static constexpr std::array<std::pair<Fallback, const char*>, 4> kTexts{
       {{Fallback::no_ring, "io_uring is refused here: epoll"},
        {Fallback::no_defer_taskrun, "io_uring without deferred task work"},
@@ -28,9 +28,9 @@ std::vector<std::string> fallback_texts(std::uint32_t bits, std::uint16_t kinds,
   for (const auto& [bit, text] : kTexts) {
     if ((bits & static_cast<std::uint32_t>(bit)) != 0) out.emplace_back(text);
   }
-  if (tunnel && (kinds & wire::kind_bit(wire::Kind::tso4)) == 0) {
+  if ((kinds & wire::kind_bit(wire::Kind::tso4)) == 0) {
     out.emplace_back("the device takes no TCP segments: one packet at a time");
-  } else if (tunnel && (kinds & wire::kind_bit(wire::Kind::uso)) == 0) {
+  } else if ((kinds & wire::kind_bit(wire::Kind::uso)) == 0) {
     out.emplace_back("the device takes no UDP segments (kernel before 6.2)");
   }
   return out;
@@ -58,9 +58,10 @@ Status Keeper::status() {
     for (const Prefix& p : interface->addresses) out.addresses.push_back(p.text());
   }
   const std::uint16_t kinds = tunnel_ ? tunnel_->kinds() : wire::kKindPlain;
+  if (last_head_.cubic) out.congestion = "cubic";
   out.driver = ready_.uring ? "io_uring" : "epoll";
   out.offload = offload_text(kinds);
-  out.fallbacks = fallback_texts(ready_.fallbacks, kinds, tunnel_.has_value());
+  out.fallbacks = fallback_texts(ready_.fallbacks, kinds);
   const host::Presence presence = machine_.check(plan_);
   out.changes_made = presence.made;
   out.changes_present = presence.present;

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: ISC
+#pragma once
+
+// What both packet loops share: everything but waiting. A loop (run_uring.h, run_epoll.h) watches
+// what the driver names, tells it what happened, calls turn(), and looks at the carriers that were
+// touched. The loop performs reads of the TUN and sends; the driver does the rest by calls that
+// never block.
+
+#include <chrono>
+#include <deque>
+#include <span>
+#include <vector>
+
+#include "core/engine/engine.h"
+#include "linux/carrier.h"
+#include "linux/fd.h"
+#include "linux/keeper_link.h"
+
+namespace vpnd::nl {
+
+Now read_clocks() noexcept;  // CLOCK_BOOTTIME and CLOCK_REALTIME
+
+class Driver {
+ public:
+  Driver(engine::Engine&, KeeperLink&, std::string key_name);
+
+  // ---- TUN
+  int tun_fd() const noexcept { return tun_.get(); }
+  // Where the next packet goes: virtio header, then packet. Empty: read nothing now.
+  std::span<const iovec> tun_room() noexcept;
+  // Outcome of one read into tun_room(); negative: -errno. Reads on while packets wait.
+  void tun_read(ssize_t result) noexcept;
+
+  // ---- what is only watched for readiness
+  std::span<const Fd> listeners() const noexcept { return listeners_; }
+  bool accepting() noexcept;  // false for a moment after descriptors ran out
+  void accept_ready(std::size_t listener);
+  int keeper_fd() const noexcept { return link_.fd(); }
+  bool keeper_wants_write() noexcept { return link_.flush(); }
+  void keeper_ready();
+
+  // ---- carriers
+  Carrier* carrier(std::uint32_t slot) noexcept { return carriers_.at(slot); }
+  void readable(Carrier&);  // also for a connecting one that is writable now
+  // For a read straight into the buffer, when carrier.read_on.
+  MutBytes receive_room(Carrier&);
+  void received(Carrier&, ssize_t result);  // negative: -errno
+  void sent(Carrier&, ssize_t result);      // likewise
+  void dispose(Carrier&);                   // closing, and nothing in flight
+  void touch(Carrier&);                     // look at it again
+
+  // ---- the loop
+  void turn();
+  // Those whose wants may have changed since the last call; each once.
+  std::span<const std::uint32_t> take_touched();
+  Duration until_next() noexcept;
+  bool finished() const noexcept { return finished_ || link_.gone(); }
+
+ private:
+  void feed(Carrier&, std::size_t fresh);
+  void settle(Carrier&, bool filled);
+  void discard(Carrier&);
+  void write_tun() noexcept;
+  bool tun_take(std::size_t size) noexcept;
+
+  void effects();
+  void on(const engine::Dial&);
+  void on(const engine::Hangup&);
+  void on(const engine::Became&);
+  void on(const engine::KeepCookie&);
+  void on(const engine::Ended&);
+
+  void on(plan::to_engine::Tun, Fd);
+  void on(plan::to_engine::Listener, Fd);
+  void on(plan::to_engine::Dialled, Fd);
+  void on(plan::to_engine::Peers, Fd);
+  void on(plan::to_engine::ReportPlease, Fd);
+  void on(plan::to_engine::Stop, Fd);
+
+  bool load(Carrier&);  // gathers the next pieces; false: there are none
+  void fail(Carrier&, int errnum);
+  void finish(Carrier&);
+  void wait_for_peer(Carrier&);
+  void ended(Carrier&, bool cleanly);
+  void close(Carrier&);
+  void judge_path(Carrier&);
+  void timers();
+
+  engine::Engine& engine_;
+  KeeperLink& link_;
+  std::string key_name_;
+  Now now_;
+
+  Fd tun_;
+  wire::Slot tun_slot_;
+  wire::VnetHeader tun_vnet_;
+  std::array<iovec, 2> tun_iov_{};
+
+  std::vector<Fd> listeners_;
+  TimePoint accept_again_{};
+
+  CarrierTable carriers_;
+  ReceiveBuffers buffers_;
+  std::vector<std::unique_ptr<Sending>> spare_sendings_;
+  engine::TunBatch batch_;
+  std::vector<engine::ConnId> dialling_;
+  std::vector<std::uint32_t> touched_, touched_out_;
+
+  struct Drain {
+    TimePoint until;
+    engine::ConnId conn;
+    std::uint32_t slot;
+  };
+  std::deque<Drain> drains_;  // all wait equally long, so the first is the next
+
+  bool lowered_ = false;  // some carrier left the keeper's congestion control
+  bool stopping_ = false, finished_ = false;
+  TimePoint stop_by_ = kNever;
+};
+
+}  // namespace vpnd::nl

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: ISC
+// What the engine wants done, and what the keeper says.
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "core/base/log.h"
+#include "crypto/hash.h"
+#include "linux/driver.h"
+
+namespace vpnd::nl {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr Duration kStopWithin = 300ms;
+constexpr std::size_t kMostPeerBytes = 16 * 1024 * 1024;
+
+}  // namespace
+
+void Driver::effects() {
+  for (const engine::Effect& effect : engine_.take_effects()) {
+    std::visit([this](const auto& e) { on(e); }, effect);
+  }
+}
+
+void Driver::on(const engine::Dial& dial) {
+  dialling_.push_back(dial.conn);
+  link_.send(dial);
+}
+
+void Driver::on(const engine::Hangup& hangup) {
+  std::erase(dialling_, hangup.conn);
+  Carrier* c = carriers_.find(hangup.conn);
+  if (c == nullptr) return;
+  if (c->stage == Carrier::Stage::connecting) return close(*c);
+  if (c->stage == Carrier::Stage::open) finish(*c);
+}
+
+void Driver::on(const engine::Became& became) {
+  link_.send(plan::to_keeper::Became{became.state, became.lease});
+}
+
+void Driver::on(const engine::KeepCookie& cookie) {
+  link_.send(cookie);
+}
+
+void Driver::on(const engine::Ended& ended) {
+  link_.send(ended);
+  finished_ = true;
+}
+
+void Driver::keeper_ready() {
+  while (auto got = link_.receive()) {
+    std::visit([&](const auto& m) { on(m, std::move(got->fd)); }, got->message);
+  }
+}
+
+void Driver::on(plan::to_engine::Tun, Fd fd) {
+  tun_ = std::move(fd);
+}
+
+void Driver::on(plan::to_engine::Listener, Fd fd) {
+  if (fd) listeners_.push_back(std::move(fd));
+}
+
+void Driver::on(plan::to_engine::Dialled m, Fd fd) {
+  // The engine may have given this attempt up while the keeper worked.
+  if (std::erase(dialling_, m.conn) == 0) return;
+  if (m.errnum != 0 || !fd) {
+    return engine_.closed(m.conn, m.errnum != 0 ? static_cast<int>(m.errnum) : EIO, now_);
+  }
+  touch(carriers_.add(std::move(fd), m.conn, Carrier::Stage::connecting));
+}
+
+void Driver::on(plan::to_engine::Peers, Fd fd) {
+  std::string text;
+  if (fd) {
+    struct stat info {};
+    if (fstat(fd.get(), &info) < 0 || info.st_size < 0) return;
+    text.resize(std::min(static_cast<std::size_t>(info.st_size), kMostPeerBytes));
+    const auto n = pread(fd.get(), text.data(), text.size(), 0);
+    if (n < 0) return;
+    text.resize(static_cast<std::size_t>(n));
+  }
+  try {
+    engine_.replace_peers(wire::parse_peer_list(text, key_name_ + ".peers"), now_);
+    log(Level::notice, "the client list was read again");
+  } catch (const Error& e) {
+    log(Level::error, "{}; the old client list stays in force", e.what());
+  }
+  crypto::wipe({reinterpret_cast<std::uint8_t*>(text.data()), text.size()});
+}
+
+void Driver::on(plan::to_engine::ReportPlease, Fd) {
+  plan::to_keeper::ReportHead head;
+  head.report = engine_.report(now_);
+  std::vector<engine::PeerReport> peers = std::exchange(head.report.peers, {});
+  head.rows = static_cast<std::uint32_t>(peers.size());
+  head.cubic = lowered_;
+  link_.send(head);
+  for (std::size_t i = 0; i < peers.size(); i += plan::kPeersAMessage) {
+    plan::to_keeper::ReportRows rows;
+    const std::size_t n = std::min(plan::kPeersAMessage, peers.size() - i);
+    for (std::size_t k = 0; k < n; ++k) rows.rows.push_back(std::move(peers[i + k]));
+    link_.send(rows);
+  }
+}
+
+void Driver::on(plan::to_engine::Stop, Fd) {
+  if (stopping_) return;
+  stopping_ = true;
+  stop_by_ = now_.mono + kStopWithin;
+  listeners_.clear();
+  engine_.stop(now_);
+}
+
+}  // namespace vpnd::nl

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: ISC
+#include "linux/engine_process.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "core/base/log.h"
+#include "crypto/hash.h"
+#include "crypto/random.h"
+#include "linux/confine.h"
+#include "linux/keeper_link.h"
+#include "linux/run_epoll.h"
+#include "linux/run_uring.h"
+
+namespace vpnd::nl {
+namespace {
+
+constexpr std::size_t kMostFileBytes = 16 * 1024 * 1024;
+constexpr std::size_t kArena = 256 * 1024;  // locked before the right to lock is given up
+constexpr unsigned kRingEntries = 512;
+
+KeeperLink* g_log_link = nullptr;  // a log sink is a plain function
+
+void log_to_keeper(Level level, std::string_view line) {
+  if (g_log_link != nullptr) g_log_link->send(plan::to_keeper::LogLine{level, std::string(line)});
+}
+
+// A whole file through a descriptor that others read too; wiped when it goes.
+struct FileText {
+  std::vector<std::uint8_t> bytes;
+  FileText(int fd, const std::string& name) {
+    struct stat info {};
+    if (fstat(fd, &info) < 0) throw Error("look at " + name, errno, {}, Exit::config);
+    bytes.resize(std::min(static_cast<std::size_t>(info.st_size), kMostFileBytes));
+    const auto n = pread(fd, bytes.data(), bytes.size(), 0);
+    if (n < 0) throw Error("read " + name, errno, {}, Exit::config);
+    bytes.resize(static_cast<std::size_t>(n));
+  }
+  FileText(const FileText&) = delete;
+  FileText& operator=(const FileText&) = delete;
+  ~FileText() { crypto::wipe(bytes); }
+};
+
+engine::ClientSettings client_settings(const EngineStart& start, const plan::ClientConfig& config,
+                                       wire::KeyFile&& key) {
+  engine::ClientSettings s;
+  s.identity = wire::client_identity(std::move(key), config.key);
+  s.instance = start.instance;
+  s.cookie = start.cookie;
+  s.endpoints = *start.endpoints;
+  s.requested_v4 = config.local_v4;
+  s.expected_server_v4 = config.remote_v4;
+  s.kinds = start.kinds;
+  s.timeout = config.timeout;
+  s.was_up = start.was_up;
+  return s;
+}
+
+std::vector<wire::PeerEntry> read_peers(const EngineStart& start, const std::string& key_name) {
+  if (start.peers < 0) return {};
+  const std::string name = key_name + ".peers";
+  const FileText file(start.peers, name);
+  return wire::parse_peer_list(
+      {reinterpret_cast<const char*>(file.bytes.data()), file.bytes.size()}, name);
+}
+
+engine::ServerSettings server_settings(const EngineStart& start, const plan::ServerConfig& config,
+                                       wire::KeyFile&& key) {
+  engine::ServerSettings s;
+  const bool listed = std::holds_alternative<wire::ServerKey>(key);
+  auto peers = listed ? read_peers(start, config.key) : std::vector<wire::PeerEntry>{};
+  s.identity = wire::server_identity(std::move(key), std::move(peers), config.key);
+  const auto n = pread(start.lease_secret, s.lease_secret.mut().data(), crypto::Key::size, 0);
+  if (n != static_cast<ssize_t>(crypto::Key::size)) throw Error("read the lease secret", errno);
+  s.server_v4 = config.address_v4;
+  s.pool_v4 = config.pool_v4;
+  s.first_lease = config.first_lease;
+  if (config.pool_v6 && config.address_v6) {
+    s.pool_v6 = config.pool_v6;
+    s.server_v6 = *config.address_v6;
+  }
+  s.mtu = config.mtu;
+  s.max_clients = config.max_clients;
+  s.isolate = config.isolate;
+  s.kinds = start.kinds;
+  return s;
+}
+
+engine::Engine make_engine(const EngineStart& start) {
+  const auto& common =
+      std::visit([](const auto& c) -> const plan::Common& { return c; }, *start.config);
+  FileText file(start.key, common.key);
+  wire::KeyFile key = wire::parse_key_file(file.bytes, common.key);
+  const Entropy entropy = [](MutBytes out) { crypto::random_bytes(out); };
+  const Now now = read_clocks();
+  if (const auto* client = std::get_if<plan::ClientConfig>(start.config)) {
+    return {client_settings(start, *client, std::move(key)), engine::Room{}, entropy, now};
+  }
+  const auto& server = std::get<plan::ServerConfig>(*start.config);
+  return {server_settings(start, server, std::move(key)), engine::Room{}, entropy, now};
+}
+
+void serve(EngineStart& start, KeeperLink& link, pid_t parent, Loop loop) {
+  crypto::init();
+  crypto::arena::reserve(kArena);
+  engine::Engine engine = make_engine(start);
+  if (!crypto::arena::locked()) {
+    log(Level::warning, "keys may be swapped to disk: RLIMIT_MEMLOCK is too small");
+  }
+  std::optional<Ring> ring =
+      loop == Loop::uring_if_possible ? Ring::make(kRingEntries) : std::nullopt;
+  close_others({link.fd(), ring ? ring->fd() : -1});
+  const Confined confined = confine_engine(parent);
+
+  using plan::Fallback;
+  plan::to_keeper::Ready ready{ring.has_value(), 0};
+  const auto lacks = [&ready](Fallback what, bool is) {
+    if (is) ready.fallbacks |= static_cast<std::uint32_t>(what);
+  };
+  lacks(Fallback::no_ring, !ring);
+  lacks(Fallback::no_defer_taskrun, ring && !ring->deferred());
+  lacks(Fallback::no_restrictions, ring && !ring->restricted());
+  lacks(Fallback::no_uid_drop, !confined.user_dropped);
+  const auto& common =
+      std::visit([](const auto& c) -> const plan::Common& { return c; }, *start.config);
+  Driver driver(engine, link, common.key);
+  link.send(ready);
+  if (ring) return run_uring(*ring, driver);
+  run_epoll(driver);
+}
+
+}  // namespace
+
+int run_engine(EngineStart start, pid_t parent, Loop loop) noexcept {
+  try {
+    const auto& common =
+        std::visit([](const auto& c) -> const plan::Common& { return c; }, *start.config);
+    close_others({start.socket.get(), start.key, start.peers, start.lease_secret});
+    KeeperLink link(std::move(start.socket));
+    g_log_link = &link;
+    set_log(log_to_keeper, common.log_level);
+    try {
+      serve(start, link, parent, loop);
+    } catch (const Error& e) {
+      link.send(engine::Ended{e.code(), e.what(), e.remedy()});
+    } catch (const std::exception& e) {
+      link.send(engine::Ended{Exit::software, e.what(), "This is a fault of vpnd; report it."});
+    }
+    g_log_link = nullptr;
+    return 0;
+  } catch (...) {
+    return 1;
+  }
+}
+
+}  // namespace vpnd::nl

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: ISC
+#pragma once
+
+// The unprivileged process: reads the key, confines itself, runs the packet loop.
+
+#include <sys/types.h>
+
+#include <vector>
+
+#include "core/plan/config.h"
+#include "core/wire/hello.h"
+#include "linux/fd.h"
+
+namespace vpnd::nl {
+
+// What a forked child has in its memory need not travel. Descriptors stay the keeper's.
+struct EngineStart {
+  const plan::Config* config = nullptr;
+  const std::vector<Endpoint>* endpoints = nullptr;
+  Fd socket;  // the engine's end of the pair
+  int key = -1, peers = -1, lease_secret = -1;
+  wire::InstanceId instance{};
+  wire::CookieBytes cookie{};
+  bool was_up = false;
+  std::uint16_t kinds = 1;
+};
+
+enum class Loop { uring_if_possible, epoll };
+
+// Call it in the child; returns what the child must _exit() with, and lets no exception out.
+int run_engine(EngineStart, pid_t parent, Loop) noexcept;
+
+}  // namespace vpnd::nl

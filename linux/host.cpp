@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: ISC
+// The rest of the seam: a tunnel in the foreground, its status, what it would do, what it left.
+
+#include "core/host.h"
+
+#include <fmt/format.h>
+#include <netdb.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "core/base/log.h"
+#include "crypto/random.h"
+#include "linux/apply.h"
+#include "linux/confine.h"
+#include "linux/control_socket.h"
+#include "linux/keeper_loop.h"
+#include "linux/lower.h"
+#include "linux/socket.h"
+#include "linux/state_dir.h"
+
+namespace vpnd::host {
+namespace {
+
+// One write a line, so that lines of several processes do not mix.
+void log_to_stderr(Level, std::string_view line) {
+  const std::string text = fmt::format("vpnd[{}]: {}\n", getpid(), line);
+  if (write(STDERR_FILENO, text.data(), text.size()) < 0) return;
+}
+
+struct LogScope {
+  explicit LogScope(Level most_verbose) { set_log(log_to_stderr, most_verbose); }
+  LogScope(const LogScope&) = delete;
+  LogScope& operator=(const LogScope&) = delete;
+  ~LogScope() { set_log(nullptr, Level::info); }
+};
+
+plan::Common& common_of(plan::Config& config) {
+  return std::visit([](auto& c) -> plan::Common& { return c; }, config);
+}
+
+bool dual_stack(const Endpoint& e) {
+  return !e.address.is_v4() && e.address.unspecified();
+}
+
+std::vector<Endpoint> listen_endpoints(const plan::ServerConfig& c, bool v6) {
+  if (!c.listen.empty()) return c.listen;
+  if (!c.bind_host.empty()) return resolve(c.bind_host, c.port);
+  return {{v6 ? Address::v6(ByteArray<16>{}) : Address(), c.port}};
+}
+
+// Every address of both families in one socket, unless the v4 ones are asked for besides.
+std::vector<Fd> open_listeners(const std::vector<Endpoint>& endpoints) {
+  std::vector<Fd> out;
+  for (const Endpoint& e : endpoints) {
+    const auto other = [&e](const Endpoint& o) { return o.port == e.port && o.address.is_v4(); };
+    out.push_back(nl::listening_socket(e, dual_stack(e) && std::ranges::none_of(endpoints, other)));
+    log(Level::notice, "listening on {}", e.text());
+  }
+  return out;
+}
+
+void fill_v6(plan::ServerConfig& c, const Fd& lease_secret, bool v6) {
+  using V6 = plan::ServerConfig::V6;
+  if (!v6) c.v6 = V6::off;
+  if (c.v6 != V6::derived) return;
+  c.pool_v6 = nl::derived_pool_v6(lease_secret);
+  ByteArray<16> own{};
+  std::ranges::copy(c.pool_v6->address.bytes(), own.begin());
+  own[15] = 1;
+  c.address_v6 = Address::v6(own);
+}
+
+std::vector<Endpoint> open_server(plan::ServerConfig& c, Machine& machine, nl::StateDir& state,
+                                  nl::KeeperFiles& files) {
+  files.lease_secret = state.lease_secret();
+  const bool v6 = machine.has_v6();
+  fill_v6(c, files.lease_secret, v6);
+  std::vector<Endpoint> endpoints = listen_endpoints(c, v6);
+  files.listeners = open_listeners(endpoints);
+  c.listen = endpoints;
+  return endpoints;
+}
+
+std::vector<Endpoint> open_client(const plan::ClientConfig& c, nl::StateDir& state,
+                                  nl::KeeperFiles& files) {
+  files.instance = state.instance(c.host, c.interface);
+  std::vector<Endpoint> endpoints = resolve(c.host, c.port);
+  if (endpoints.size() > plan::kMaxEndpoints) endpoints.resize(plan::kMaxEndpoints);
+  return endpoints;
+}
+
+Exit run(plan::Config config, const Places& places) {
+  plan::Common& common = common_of(config);
+  nl::Signals signals;
+  nl::KeeperFiles files;
+  files.key = nl::open_key_file(common.key);
+  files.run_directory = places.run;
+  nl::StateDir state(places.state);
+  Machine machine(places);
+  common.interface = machine.claim(common.interface);
+  if (common.name.empty()) common.name = common.interface;
+  auto* server = std::get_if<plan::ServerConfig>(&config);
+  auto endpoints = server != nullptr
+                       ? open_server(*server, machine, state, files)
+                       : open_client(std::get<plan::ClientConfig>(config), state, files);
+  for (const std::string& line : machine.sweep(common.interface, server != nullptr)) {
+    log(Level::notice, "left by an earlier process and removed: {}", line);
+  }
+  plan::Keeper keeper(machine, std::move(config), std::move(endpoints));
+  keeper.prepare();
+  nl::KeeperLoop loop(keeper, std::move(files), signals, nl::Loop::uring_if_possible);
+  const plan::action::Finish end = loop.run();
+  if (end.code == Exit::ok) {
+    log(Level::notice, "stopped; every change was taken back");
+    return end.code;
+  }
+  throw Error(end.line, 0, {}, end.code, end.remedy);
+}
+
+}  // namespace
+
+Exit keep(const plan::Config& config, const Places& places) {
+  crypto::init();
+  plan::Config copy = config;
+  const LogScope logging(common_of(copy).log_level);
+  nl::raise_descriptor_limit();
+  return run(std::move(copy), places);
+}
+
+std::vector<std::string> cleanup(const std::string& interface, const Places& places) {
+  return nl::Host().sweep(interface, places.state);
+}
+
+std::optional<std::string> status(const std::string& name, const Places& places) {
+  if (!name.empty()) return nl::ask(places.run, name);
+  const std::vector<std::string> names = nl::control_names(places.run);
+  if (names.empty()) return std::nullopt;
+  if (names.size() > 1) {
+    throw usage_error(fmt::format("several tunnels run: {}", fmt::join(names, " ")),
+                      "Name one of them: vpnd status " + names.front());
+  }
+  return nl::ask(places.run, names.front());
+}
+
+std::string plan_text(const plan::Plan& plan) {
+  nl::Host host;
+  const nl::HostFacts facts = host.facts();
+  std::string out = plan::print(plan) + "\n";
+  for (const nl::Object& object : nl::lower(plan, facts)) out += nl::describe(object) + "\n";
+  const auto warnings = nl::warnings(plan, facts);
+  if (!warnings.empty()) out += "\n";
+  for (const std::string& w : warnings) out += "! " + w + "\n";
+  return out;
+}
+
+std::vector<Endpoint> resolve(const std::string& host, std::uint16_t port) {
+  if (const auto address = Address::parse(host)) return {{*address, port}};
+  addrinfo hints{};
+  hints.ai_family = AF_UNSPEC;
+  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_flags = AI_ADDRCONFIG;
+  addrinfo* list = nullptr;
+  const int failed = getaddrinfo(host.c_str(), nullptr, &hints, &list);
+  if (failed != 0) {
+    const char* why = failed == EAI_SYSTEM ? std::strerror(errno) : gai_strerror(failed);
+    throw Error("the name " + host + " does not resolve", 0, why, Exit::unavailable);
+  }
+  const std::unique_ptr<addrinfo, void (*)(addrinfo*)> owner(list, freeaddrinfo);
+  std::vector<Endpoint> out;
+  for (const addrinfo* a = list; a != nullptr; a = a->ai_next) {
+    sockaddr_storage address{};
+    std::memcpy(&address, a->ai_addr, std::min<std::size_t>(a->ai_addrlen, sizeof address));
+    Endpoint e = nl::from_sockaddr(address);
+    e.port = port;
+    if (std::ranges::find(out, e) == out.end()) out.push_back(e);
+  }
+  return out;
+}
+
+}  // namespace vpnd::host

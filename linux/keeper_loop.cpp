@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: ISC
+#include "linux/keeper_loop.h"
+
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "core/base/log.h"
+#include "crypto/random.h"
+#include "linux/driver.h"
+#include "linux/socket.h"
+
+namespace vpnd::nl {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr Duration kStopWithin = 400ms, kReportWithin = 500ms, kPeersEvery = 1s;
+constexpr int kMessagesATurn = 256;
+
+TimePoint now() noexcept {
+  return read_clocks().mono;
+}
+
+}  // namespace
+
+KeeperLoop::KeeperLoop(plan::Keeper& keeper, KeeperFiles files, Signals& signals, Loop loop)
+    : keeper_(keeper), files_(std::move(files)), signals_(signals), loop_(loop) {
+  try {
+    control_.emplace(files_.run_directory, keeper_.common().interface);
+  } catch (const Error& e) {
+    log(Level::warning, "{}; \"vpnd status\" will not find this tunnel", e.what());
+  }
+  if (!files_.listeners.empty()) {
+    carrier_congestion_ = congestion_control(files_.listeners.front().get());
+  }
+}
+
+KeeperLoop::~KeeperLoop() {
+  end_engine();
+}
+
+plan::action::Finish KeeperLoop::run() {
+  start_engine();
+  while (!finish_) wait();
+  end_engine();
+  keeper_.revert();
+  return *finish_;
+}
+
+// ---- the engine's process
+
+void KeeperLoop::start_engine() {
+  int pair[2];
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0) {
+    throw Error("make a socket pair", errno, {}, Exit::os);
+  }
+  Fd ours(pair[0]), theirs(pair[1]);
+  Fd peers;
+  if (keeper_.is_server()) {
+    peers_stamp_ = stamp_of(keeper_.common().key + ".peers");
+    peers = open_peers_file(keeper_.common().key);
+  }
+  EngineStart start;
+  start.config = &keeper_.config();
+  start.endpoints = &keeper_.endpoints();
+  start.key = files_.key.get();
+  start.peers = peers.get();
+  start.lease_secret = files_.lease_secret.get();
+  start.instance = files_.instance;
+  start.cookie = keeper_.cookie();
+  start.was_up = keeper_.was_up();
+  if (const auto* tunnel = keeper_.tunnel()) start.kinds = tunnel->kinds();
+  const pid_t parent = getpid();
+  const pid_t child = fork();
+  if (child < 0) throw Error("start the engine", errno, {}, Exit::os);
+  if (child == 0) {
+    ours.release();  // closed with everything else that is not the engine's
+    start.socket = std::move(theirs);
+    _exit(run_engine(std::move(start), parent, loop_));
+  }
+  engine_ = child;
+  socket_ = std::move(ours);
+  report_by_ = kNever;
+  keeper_.engine_started(now());
+}
+
+void KeeperLoop::end_engine() noexcept {
+  socket_.reset();
+  if (engine_ <= 0) return;
+  kill(engine_, SIGKILL);
+  while (waitpid(engine_, nullptr, 0) < 0 && errno == EINTR) {
+  }
+  engine_ = -1;
+}
+
+void KeeperLoop::reap() {
+  if (engine_ <= 0) return;
+  int status = 0;
+  if (waitpid(engine_, &status, WNOHANG) != engine_) return;
+  engine_ = -1;
+  if (socket_) from_engine();  // its last words
+  socket_.reset();
+  if (!finish_) perform(keeper_.engine_lost(now()));
+}
+
+void KeeperLoop::tell(const plan::ToEngine& message, int fd) {
+  if (!socket_) return;
+  const plan::Message bytes = plan::encode(message);
+  try {
+    send_message(socket_.get(), bytes.data(), bytes.size(), &fd, fd >= 0 ? 1 : 0);
+  } catch (const Error& e) {
+    // A dead engine is seen by its SIGCHLD; one that does not read is as good as dead.
+    if (e.errnum() == EAGAIN && engine_ > 0) kill(engine_, SIGKILL);
+  }
+}
+
+void KeeperLoop::from_engine() {
+  ByteArray<plan::kMaxMessage> room;
+  for (int i = 0; i < kMessagesATurn && socket_ && !finish_; ++i) {
+    std::optional<Received> got;
+    try {
+      got = receive_message(socket_.get(), room.data(), room.size());
+    } catch (const Error&) {
+      got = Received{};
+    }
+    if (!got) return;
+    if (got->size == 0) return socket_.reset();
+    const bool whole = got->size <= room.size() && got->fds.empty();
+    const auto message =
+        whole ? plan::decode_to_keeper(Bytes(room).first(got->size)) : std::nullopt;
+    if (!message) return perform(plan::Actions{plan::action::KillEngine{"it spoke nonsense"}});
+    perform(keeper_.from_engine(*message, now()));
+  }
+}
+
+// ---- actions
+
+void KeeperLoop::perform(plan::Actions actions) {
+  for (const plan::Action& action : actions) {
+    std::visit([this](const auto& a) { perform(a); }, action);
+  }
+}
+
+void KeeperLoop::perform(const plan::action::SendListeners&) {
+  for (const Fd& fd : files_.listeners) tell(plan::to_engine::Listener{}, fd.get());
+}
+
+void KeeperLoop::perform(const plan::action::SendTun&) {
+  const host::Tunnel* tunnel = keeper_.tunnel();
+  if (tunnel != nullptr) tell(plan::to_engine::Tun{tunnel->kinds()}, tunnel->descriptor());
+}
+
+void KeeperLoop::perform(const plan::action::SendStop&) {
+  tell(plan::to_engine::Stop{});
+}
+
+void KeeperLoop::perform(const plan::action::Dial& dial) {
+  try {
+    const Fd fd = dialling_socket(dial.to, keeper_.common().fwmark);
+    if (carrier_congestion_.empty()) carrier_congestion_ = congestion_control(fd.get());
+    tell(plan::to_engine::Dialled{dial.conn, 0}, fd.get());
+  } catch (const Error& e) {
+    log(Level::debug, "{}", e.what());
+    const int errnum = e.errnum() > 0 ? e.errnum() : EIO;
+    tell(plan::to_engine::Dialled{dial.conn, static_cast<std::uint32_t>(errnum)});
+  }
+}
+
+void KeeperLoop::perform(const plan::action::Refuse& refuse) {
+  tell(plan::to_engine::Dialled{refuse.conn, refuse.errnum});
+}
+
+void KeeperLoop::perform(const plan::action::KillEngine& a) {
+  log(Level::error, "the engine is ended: {}", a.why);
+  end_engine();
+  perform(keeper_.engine_lost(now()));
+}
+
+void KeeperLoop::perform(const plan::action::StartEngine& a) {
+  start_at_ = a.at;
+}
+
+void KeeperLoop::perform(const plan::action::Finish& a) {
+  if (!finish_) finish_ = a;
+}
+
+// ---- waiting
+
+void KeeperLoop::wait() {
+  std::vector<pollfd> fds{{signals_.fd(), POLLIN, 0}, {socket_.get(), POLLIN, 0}};
+  if (control_) control_->watch(fds);
+  const Duration left = std::clamp<Duration>(next_deadline() - now(), Duration{}, 1h);
+  const auto ms = std::chrono::ceil<std::chrono::milliseconds>(left).count();
+  if (poll(fds.data(), fds.size(), static_cast<int>(ms)) < 0 && errno != EINTR) {
+    throw Error("wait", errno, {}, Exit::os);
+  }
+  signals();
+  if (fds[1].revents != 0) from_engine();
+  timers(now());
+  if (control_) serve_status(now());
+}
+
+void KeeperLoop::signals() {
+  for (int number = signals_.next(); number != 0; number = signals_.next()) {
+    if (number == SIGCHLD) {
+      reap();
+      continue;
+    }
+    stop_by_ = std::min(stop_by_, now() + kStopWithin);
+    start_at_ = kNever;
+    perform(keeper_.stop(now()));
+  }
+}
+
+TimePoint KeeperLoop::next_deadline() const noexcept {
+  TimePoint next = std::min({start_at_, stop_by_, report_by_});
+  if (keeper_.is_server()) next = std::min(next, look_at_peers_);
+  if (control_) next = std::min(next, control_->next_deadline());
+  return next;
+}
+
+void KeeperLoop::timers(TimePoint at) {
+  if (finish_) return;
+  if (at >= stop_by_) perform(plan::action::Finish{});
+  if (at >= start_at_) {
+    start_at_ = kNever;
+    start_engine();
+  }
+  if (keeper_.is_server() && at >= look_at_peers_) watch_peers(at);
+}
+
+void KeeperLoop::watch_peers(TimePoint at) {
+  look_at_peers_ = at + kPeersEvery;
+  const std::string& key = keeper_.common().key;
+  const FileStamp stamp = stamp_of(key + ".peers");
+  if (stamp == peers_stamp_ || !keeper_.engine_ready()) return;
+  peers_stamp_ = stamp;
+  try {
+    const Fd fd = open_peers_file(key);
+    tell(plan::to_engine::Peers{}, fd.get());
+  } catch (const Error& e) {
+    log(Level::error, "{}; the old client list stays in force", e.what());
+  }
+}
+
+// ---- status
+
+void KeeperLoop::serve_status(TimePoint at) {
+  control_->serve(at);
+  if (!control_->wanted()) {
+    report_by_ = kNever;
+    return;
+  }
+  if (report_by_ == kNever) {
+    report_wanted_ = keeper_.reports() + 1;
+    report_by_ = at + kReportWithin;
+    if (keeper_.engine_ready()) tell(plan::to_engine::ReportPlease{});
+  }
+  // An engine that is just being replaced has nothing to say; what it said last is shown.
+  if (keeper_.reports() >= report_wanted_ || at >= report_by_ || !keeper_.engine_ready()) {
+    report_by_ = kNever;
+    answer_status();
+  }
+}
+
+void KeeperLoop::answer_status() {
+  try {
+    plan::Status status = keeper_.status();
+    if (status.congestion.empty()) status.congestion = carrier_congestion_;
+    status.version = VPND_VERSION;
+    status.cipher_library = std::string("libsodium ") + crypto::library_version();
+    control_->answer(plan::to_json(status));
+  } catch (const Error& e) {
+    log(Level::warning, "{}", e.what());
+    control_->answer("{}");
+  }
+}
+
+}  // namespace vpnd::nl

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: ISC
+#pragma once
+
+// The privileged loop: signals, the engine's messages, its death, the status socket. It waits with
+// poll(2); nothing here is fast, and nothing blocks.
+
+#include <poll.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/plan/keeper.h"
+#include "linux/control_socket.h"
+#include "linux/engine_process.h"
+#include "linux/fd.h"
+#include "linux/key_file.h"
+#include "linux/signals.h"
+
+namespace vpnd::nl {
+
+// What was opened before the loop began.
+struct KeeperFiles {
+  Fd key, lease_secret;  // the secret: server only
+  std::vector<Fd> listeners;
+  wire::InstanceId instance{};  // client only
+  std::string run_directory;
+};
+
+class KeeperLoop {
+ public:
+  KeeperLoop(plan::Keeper&, KeeperFiles, Signals&, Loop);
+  KeeperLoop(const KeeperLoop&) = delete;
+  KeeperLoop& operator=(const KeeperLoop&) = delete;
+  ~KeeperLoop();
+
+  // Until a signal or an end; everything is reverted when it returns.
+  plan::action::Finish run();
+
+ private:
+  void start_engine();
+  void end_engine() noexcept;
+  void reap();
+  void perform(plan::Actions);
+  void perform(const plan::action::SendListeners&);
+  void perform(const plan::action::SendTun&);
+  void perform(const plan::action::SendStop&);
+  void perform(const plan::action::Dial&);
+  void perform(const plan::action::Refuse&);
+  void perform(const plan::action::KillEngine&);
+  void perform(const plan::action::StartEngine&);
+  void perform(const plan::action::Finish&);
+  void tell(const plan::ToEngine&, int fd = -1);
+
+  void wait();
+  void signals();
+  void from_engine();
+  void timers(TimePoint now);
+  void watch_peers(TimePoint now);
+  void serve_status(TimePoint now);
+  void answer_status();
+  TimePoint next_deadline() const noexcept;
+
+  plan::Keeper& keeper_;
+  KeeperFiles files_;
+  Signals& signals_;
+  Loop loop_;
+  std::optional<ControlSocket> control_;
+
+  pid_t engine_ = -1;
+  Fd socket_;
+  std::string carrier_congestion_;
+
+  FileStamp peers_stamp_;
+  TimePoint look_at_peers_{}, start_at_ = kNever, stop_by_ = kNever;
+  TimePoint report_by_ = kNever;
+  std::uint64_t report_wanted_ = 0;
+  std::optional<plan::action::Finish> finish_;
+};
+
+}  // namespace vpnd::nl

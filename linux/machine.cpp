@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: ISC
+// The seam's Machine and Tunnel: plans to objects, objects to the kernel.
+
+#include <fmt/format.h>
+#include <net/if.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "core/base/log.h"
+#include "core/host.h"
+#include "linux/apply.h"
+#include "linux/lower.h"
+#include "linux/tun.h"
+
+namespace vpnd::host {
+namespace {
+
+constexpr int kMostNames = 1000;
+
+struct Change {
+  nl::Object object;
+  std::unique_ptr<plan::Held> held;
+};
+
+void revert(std::vector<Change>& changes) noexcept {
+  while (!changes.empty()) changes.pop_back();
+}
+
+// Two objects of which the kernel has one: the second changes the first in place, and taking the
+// first back is what takes both back.
+bool same_thing(const nl::Object& a, const nl::Object& b) {
+  const auto *ta = std::get_if<nl::FilterTable>(&a), *tb = std::get_if<nl::FilterTable>(&b);
+  if (ta != nullptr && tb != nullptr) return ta->interface == tb->interface;
+  const auto *la = std::get_if<nl::LinkUp>(&a), *lb = std::get_if<nl::LinkUp>(&b);
+  return la != nullptr && lb != nullptr && la->name == lb->name;
+}
+
+}  // namespace
+
+struct Tunnel::State {
+  nl::Tun tun;
+};
+
+Tunnel::Tunnel(const std::string& name) : state_(std::make_unique<State>(nl::open_tun(name))) {}
+Tunnel::Tunnel(Tunnel&&) noexcept = default;
+Tunnel& Tunnel::operator=(Tunnel&&) noexcept = default;
+Tunnel::~Tunnel() = default;
+const std::string& Tunnel::name() const noexcept {
+  return state_->tun.name;
+}
+int Tunnel::descriptor() const noexcept {
+  return state_->tun.fd.get();
+}
+std::uint16_t Tunnel::kinds() const noexcept {
+  return state_->tun.kinds;
+}
+
+// The one plan that is applied; its changes, and in front of them what was changed in place since.
+class HeldPlan final : public plan::Held {
+ public:
+  explicit HeldPlan(HeldPlan** home) noexcept : home_(home) { *home_ = this; }
+  ~HeldPlan() override {
+    revert(changes);
+    revert(changed_in_place);
+    *home_ = nullptr;
+  }
+  std::vector<Change> changed_in_place, changes;
+
+ private:
+  HeldPlan** home_;
+};
+
+struct Machine::State {
+  Places places;
+  nl::Host host;
+  HeldPlan* current = nullptr;
+
+  Change make(const nl::Object& object) {
+    auto held = host.apply({object}).release();
+    return {object, std::move(held.front())};
+  }
+  std::vector<Change> make_missing(const std::vector<nl::Object>& next);
+};
+
+Machine::Machine(const Places& places) : state_(std::make_unique<State>(State{places, {}})) {}
+Machine::Machine(Machine&&) noexcept = default;
+Machine::~Machine() = default;
+
+std::string Machine::claim(const std::string& interface) {
+  const std::string& directory = state_->places.state;
+  for (int i = 0; i < kMostNames; ++i) {
+    const std::string name = interface.empty() ? fmt::format("vpn{}", i) : interface;
+    if (interface.empty() && if_nametoindex(name.c_str()) != 0) continue;
+    try {
+      state_->host.note_in(directory, name);
+    } catch (const Error& e) {
+      const bool taken = e.code() == Exit::temporary;
+      if (taken && interface.empty()) continue;
+      if (taken) throw;
+      // A read-only or full disk must not keep a tunnel down.
+      log(Level::warning, "{}; after a crash, settings could not be put back", e.what());
+    }
+    return name;
+  }
+  throw Error("find a free interface name", 0, "vpn0 to vpn999 are all in use", Exit::temporary);
+}
+
+plan::Applied Machine::apply(const plan::Plan& plan) {
+  const std::vector<nl::Object> objects = nl::lower(plan, state_->host.facts());
+  auto all = std::make_unique<HeldPlan>(&state_->current);
+  plan::Applied applied = state_->host.apply(objects);
+  std::vector<std::unique_ptr<plan::Held>> held = applied.release();
+  for (std::size_t i = 0; i < held.size(); ++i) {
+    all->changes.push_back({objects[i], std::move(held[i])});
+  }
+  plan::Applied out;
+  out.hold(std::move(all));
+  return out;
+}
+
+// What `next` has and the machine has not, in the order of `next`. All or nothing.
+std::vector<Change> Machine::State::make_missing(const std::vector<nl::Object>& next) {
+  std::vector<Change> fresh;
+  try {
+    for (const nl::Object& object : next) {
+      const auto same = [&object](const Change& c) { return c.object == object; };
+      if (std::ranges::none_of(current->changes, same)) fresh.push_back(make(object));
+    }
+  } catch (...) {
+    // Taking a changed thing back removes it; the old form of it must come again.
+    std::vector<nl::Object> undone;
+    for (const Change& c : fresh) undone.push_back(c.object);
+    revert(fresh);
+    for (Change& old : current->changes) {
+      const auto changed = [&old](const nl::Object& o) { return same_thing(o, old.object); };
+      if (std::ranges::any_of(undone, changed)) {
+        current->changed_in_place.push_back(std::exchange(old, make(old.object)));
+      }
+    }
+    throw;
+  }
+  return fresh;
+}
+
+void Machine::replace(plan::Applied& applied, const plan::Plan&, const plan::Plan& next) {
+  if (state_->current == nullptr) {
+    applied = apply(next);
+    return;
+  }
+  HeldPlan& plan = *state_->current;
+  const std::vector<nl::Object> objects = nl::lower(next, state_->host.facts());
+  std::vector<Change> fresh = state_->make_missing(objects);
+  std::vector<Change> before = std::exchange(plan.changes, {});
+  for (const nl::Object& object : objects) {
+    const auto same = [&object](const Change& c) { return c.held && c.object == object; };
+    for (std::vector<Change>* from : {&before, &fresh}) {
+      const auto found = std::ranges::find_if(*from, same);
+      if (found == from->end()) continue;
+      plan.changes.push_back({object, std::move(found->held)});
+      break;
+    }
+  }
+  for (Change& old : before) {
+    const auto changed = [&old](const Change& c) { return same_thing(c.object, old.object); };
+    if (old.held && std::ranges::any_of(plan.changes, changed)) {
+      plan.changed_in_place.push_back({old.object, std::move(old.held)});
+    }
+  }
+  revert(before);
+}
+
+Presence Machine::check(const plan::Plan&) {
+  Presence out;
+  if (state_->current == nullptr) return out;
+  for (const Change& c : state_->current->changes) {
+    ++out.made;
+    if (state_->host.present(c.object)) {
+      ++out.present;
+    } else {
+      out.missing.push_back(nl::describe(c.object));
+    }
+  }
+  return out;
+}
+
+std::vector<std::string> Machine::sweep(const std::string& interface, bool server) {
+  return state_->host.sweep(interface, state_->places.state,
+                            server ? nl::Sweep::at_start : nl::Sweep::everything);
+}
+
+bool Machine::has_v6() {
+  return state_->host.facts().has_v6;
+}
+
+}  // namespace vpnd::host

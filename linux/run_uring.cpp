@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: ISC
+#include "linux/run_uring.h"
+
+#include <poll.h>
+
+#include <cerrno>
+
+#include "core/base/error.h"
+
+namespace vpnd::nl {
+namespace {
+
+// What a completion belongs to: the upper half of its user data; the lower half is a carrier's
+// slot or a listener's number. A slot is not given away while something of it is in flight.
+enum class What : std::uint32_t { ignored, tun, keeper, keeper_write, listener, poll, recv, send };
+constexpr std::uint8_t kReading = 1, kSending = 2;
+
+std::uint64_t tag(What what, std::uint32_t which = 0) noexcept {
+  return std::uint64_t{static_cast<std::uint32_t>(what)} << 32 | which;
+}
+
+class UringLoop {
+ public:
+  UringLoop(Ring& ring, Driver& driver) noexcept : ring_(ring), driver_(driver) {}
+  void run();
+
+ private:
+  void arm();
+  void arm(Carrier&);
+  void poll(int fd, unsigned events, std::uint64_t data) noexcept;
+  void complete(std::uint64_t data, int result);
+  void complete_carrier(What, std::uint32_t slot, int result);
+  void cancel(std::uint64_t data) noexcept;
+
+  Ring& ring_;
+  Driver& driver_;
+  bool tun_armed_ = false, keeper_armed_ = false, keeper_write_armed_ = false;
+  std::vector<bool> listener_armed_;
+};
+
+void UringLoop::run() {
+  while (true) {
+    driver_.turn();
+    for (const std::uint32_t slot : driver_.take_touched()) {
+      if (Carrier* c = driver_.carrier(slot)) arm(*c);
+    }
+    arm();
+    if (driver_.finished()) return;
+    if (!ring_.wait(driver_.until_next())) throw Error("wait for io_uring", errno);
+    ring_.completions([this](std::uint64_t data, int result) { complete(data, result); });
+  }
+}
+
+void UringLoop::poll(int fd, unsigned events, std::uint64_t data) noexcept {
+  io_uring_sqe& e = ring_.sqe();
+  io_uring_prep_poll_add(&e, fd, events);
+  io_uring_sqe_set_data64(&e, data);
+}
+
+void UringLoop::cancel(std::uint64_t data) noexcept {
+  io_uring_sqe& e = ring_.sqe();
+  io_uring_prep_cancel64(&e, data, 0);
+  io_uring_sqe_set_data64(&e, tag(What::ignored));
+}
+
+void UringLoop::arm() {
+  if (!tun_armed_) {
+    if (const auto room = driver_.tun_room(); !room.empty()) {
+      io_uring_sqe& e = ring_.sqe();
+      io_uring_prep_readv(&e, driver_.tun_fd(), room.data(), static_cast<unsigned>(room.size()), 0);
+      io_uring_sqe_set_data64(&e, tag(What::tun));
+      tun_armed_ = true;
+    }
+  }
+  if (!keeper_armed_) poll(driver_.keeper_fd(), POLLIN, tag(What::keeper));
+  keeper_armed_ = true;
+  if (!keeper_write_armed_ && driver_.keeper_wants_write()) {
+    poll(driver_.keeper_fd(), POLLOUT, tag(What::keeper_write));
+    keeper_write_armed_ = true;
+  }
+  const auto listeners = driver_.listeners();
+  if (listener_armed_.size() < listeners.size()) listener_armed_.resize(listeners.size());
+  for (std::size_t i = 0; i < listeners.size() && driver_.accepting(); ++i) {
+    if (listener_armed_[i]) continue;
+    poll(listeners[i].get(), POLLIN, tag(What::listener, static_cast<std::uint32_t>(i)));
+    listener_armed_[i] = true;
+  }
+}
+
+void UringLoop::arm(Carrier& c) {
+  using Stage = Carrier::Stage;
+  if (c.stage == Stage::closing) {
+    if (c.in_flight == 0) return driver_.dispose(c);
+    if (std::exchange(c.cancelled, true)) return;
+    for (const What what : {What::poll, What::recv, What::send}) cancel(tag(what, c.slot));
+    return;
+  }
+  const int fd = c.fd.get();
+  if ((c.in_flight & kReading) == 0 && (c.reads() || c.stage == Stage::connecting)) {
+    if (c.read_on) {
+      const MutBytes room = driver_.receive_room(c);
+      io_uring_sqe& e = ring_.sqe();
+      io_uring_prep_recv(&e, fd, room.data(), room.size(), 0);
+      io_uring_sqe_set_data64(&e, tag(What::recv, c.slot));
+    } else {
+      poll(fd, c.stage == Stage::connecting ? POLLOUT : POLLIN, tag(What::poll, c.slot));
+    }
+    c.in_flight |= kReading;
+  }
+  if (c.sending && (c.in_flight & kSending) == 0) {
+    io_uring_sqe& e = ring_.sqe();
+    io_uring_prep_sendmsg(&e, fd, &c.sending->header, MSG_NOSIGNAL);
+    io_uring_sqe_set_data64(&e, tag(What::send, c.slot));
+    c.in_flight |= kSending;
+  }
+}
+
+void UringLoop::complete(std::uint64_t data, int result) {
+  const auto which = static_cast<std::uint32_t>(data);
+  const auto what = static_cast<What>(data >> 32);
+  switch (what) {
+    case What::ignored:
+      return;
+    case What::tun:
+      tun_armed_ = false;
+      return driver_.tun_read(result);
+    case What::keeper:
+      keeper_armed_ = false;
+      return driver_.keeper_ready();
+    case What::keeper_write:
+      keeper_write_armed_ = false;
+      return;
+    case What::listener:
+      listener_armed_[which] = false;
+      return driver_.accept_ready(which);
+    case What::poll:
+    case What::recv:
+    case What::send:
+      return complete_carrier(what, which, result);
+  }
+}
+
+void UringLoop::complete_carrier(What what, std::uint32_t slot, int result) {
+  Carrier* c = driver_.carrier(slot);
+  if (c == nullptr) return;
+  const std::uint8_t done = what == What::send ? kSending : kReading;
+  c->in_flight = static_cast<std::uint8_t>(c->in_flight & ~done);
+  if (what == What::send) return driver_.sent(*c, result);
+  if (what == What::recv) return driver_.received(*c, result);
+  if (c->stage == Carrier::Stage::closing) return arm(*c);
+  driver_.readable(*c);
+}
+
+}  // namespace
+
+void run_uring(Ring& ring, Driver& driver) {
+  UringLoop(ring, driver).run();
+}
+
+}  // namespace vpnd::nl

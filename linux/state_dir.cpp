@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: ISC
+#include "linux/state_dir.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cctype>
+#include <cerrno>
+#include <string_view>
+
+#include "core/base/error.h"
+#include "core/base/log.h"
+#include "crypto/hash.h"
+#include "crypto/random.h"
+
+namespace vpnd::nl {
+namespace {
+
+constexpr std::size_t kSecretSize = 32;
+
+Fd open_own(const std::string& path) noexcept {
+  return Fd(open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
+}
+
+bool read_all(const Fd& fd, MutBytes out) noexcept {
+  return pread(fd.get(), out.data(), out.size(), 0) == static_cast<ssize_t>(out.size());
+}
+
+bool write_all(const Fd& fd, Bytes in) noexcept {
+  return pwrite(fd.get(), in.data(), in.size(), 0) == static_cast<ssize_t>(in.size()) &&
+         fsync(fd.get()) == 0;
+}
+
+// Fills a new file with random bytes; the lock keeps two first starts apart.
+bool fill_once(const Fd& fd, MutBytes value) noexcept {
+  if (!fd || flock(fd.get(), LOCK_EX) < 0) return false;
+  bool good = read_all(fd, value);
+  if (!good) {
+    crypto::random_bytes(value);
+    good = write_all(fd, value);
+  }
+  flock(fd.get(), LOCK_UN);
+  return good;
+}
+
+std::string file_name(std::string_view host, std::string_view interface) {
+  std::string out = "instance-";
+  for (const char c : host) out += std::isalnum(static_cast<unsigned char>(c)) != 0 ? c : '_';
+  // Names that differ only in what was replaced must not share an id.
+  const auto digest =
+      crypto::hash({{reinterpret_cast<const std::uint8_t*>(host.data()), host.size()}});
+  static constexpr std::string_view kHex = "0123456789abcdef";
+  out.resize(std::min<std::size_t>(out.size(), 64));
+  out += '-';
+  for (std::size_t i = 0; i < 4; ++i) {
+    out += kHex[digest[i] >> 4];
+    out += kHex[digest[i] & 15];
+  }
+  return out + '-' + std::string(interface);
+}
+
+}  // namespace
+
+bool make_directories(const std::string& path, unsigned mode) noexcept {
+  for (std::size_t at = path.find('/', 1); at != std::string::npos; at = path.find('/', at + 1)) {
+    mkdir(path.substr(0, at).c_str(), 0755);
+  }
+  mkdir(path.c_str(), mode);
+  struct stat info {};
+  return stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+StateDir::StateDir(std::string path) : path_(std::move(path)) {
+  if (!make_directories(path_, 0700)) {
+    log(Level::warning, "there is no directory {}: nothing is remembered over a restart", path_);
+  }
+}
+
+Fd StateDir::lease_secret() {
+  ByteArray<kSecretSize> secret{};
+  Fd fd = open_own(path_ + "/lease-secret");
+  const bool kept = fill_once(fd, secret);
+  if (!kept) {
+    log(Level::warning, "no lease secret is kept in {}: clients get new addresses after a restart",
+        path_);
+    crypto::random_bytes(secret);
+    fd.reset(memfd_create("lease-secret", MFD_CLOEXEC));
+    if (!fd || !write_all(fd, secret)) throw Error("make a lease secret", errno, {}, Exit::os);
+  }
+  crypto::wipe(secret);
+  return fd;
+}
+
+wire::InstanceId StateDir::instance(const std::string& host, const std::string& interface) {
+  wire::InstanceId id{};
+  Fd fd = open_own(path_ + "/" + file_name(host, interface));
+  if (fd && flock(fd.get(), LOCK_EX | LOCK_NB) == 0) {
+    if (!read_all(fd, id)) {
+      crypto::random_bytes(id);
+      if (!write_all(fd, id)) log(Level::warning, "cannot keep the instance id in {}", path_);
+    }
+    locks_.push_back(std::move(fd));
+    return id;
+  }
+  crypto::random_bytes(id);
+  return id;
+}
+
+Prefix derived_pool_v6(const Fd& lease_secret) {
+  ByteArray<kSecretSize> secret{};
+  if (!read_all(lease_secret, secret)) throw Error("read the lease secret", errno, {}, Exit::os);
+  static constexpr std::string_view kLabel = "vpnd pool v6";
+  const auto digest = crypto::mac16(
+      secret, {{reinterpret_cast<const std::uint8_t*>(kLabel.data()), kLabel.size()}});
+  crypto::wipe(secret);
+  ByteArray<16> address{0xfd};
+  std::copy_n(digest.begin(), 7, address.begin() + 1);
+  return {Address::v6(address), 64};
+}
+
+}  // namespace vpnd::nl

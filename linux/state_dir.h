@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: ISC
+#pragma once
+
+// What must outlive the process: the secret that seals lease cookies, and the ids by which a server
+// knows a client again. Where the directory cannot be written everything is made anew, and told.
+
+#include <string>
+#include <vector>
+
+#include "core/wire/hello.h"
+#include "linux/fd.h"
+
+namespace vpnd::nl {
+
+// All missing ones; false: it is not there afterwards.
+bool make_directories(const std::string& path, unsigned mode) noexcept;
+
+class StateDir {
+ public:
+  explicit StateDir(std::string path);
+
+  // 32 bytes to be read by pread. Made once. Throws Error.
+  Fd lease_secret();
+  // Of this server and interface, locked for as long as this object lives. A second process on the
+  // same pair gets a fresh one that is not kept.
+  wire::InstanceId instance(const std::string& host, const std::string& interface);
+
+ private:
+  std::string path_;
+  std::vector<Fd> locks_;
+};
+
+// An IPv6 prefix fd00::/8 with 56 bits that only this server has (RFC 4193).
+Prefix derived_pool_v6(const Fd& lease_secret);
+
+}  // namespace vpnd::nl
