@@ -2,9 +2,15 @@
 #include "core/plan/toml_tree.h"
 
 #include <fmt/format.h>
-#include <toml++/toml.h>
 
 #include "core/base/error.h"
+
+// The parser (3.3.0) asserts what a mistyped file can make false, "[=" for one, and refuses the
+// same thing properly a few lines on. Without this a wrong file would abort a build with
+// assertions, and be undefined in one by Clang without them.
+#undef NDEBUG
+#define TOML_ASSERT(expression) static_assert(true)
+#include <toml++/toml.h>
 
 namespace vpnd::plan {
 namespace {
