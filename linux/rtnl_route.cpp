@@ -5,6 +5,9 @@
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
 
+#include <cerrno>
+
+#include "core/base/error.h"
 #include "linux/rtnl.h"
 
 namespace vpnd::nl {
@@ -158,6 +161,17 @@ Answer remove(Netlink& nl, const Route& r, int index) {
   return nl.try_request(m);
 }
 
+// The tables that the kernel has not made yet are empty ones.
+static std::vector<RawRoute> dump_routes(
+    Netlink& nl, Message& m, const std::function<std::optional<RawRoute>(const nlmsghdr*)>& parse) {
+  try {
+    return nl.dump<RawRoute>(m, "list the routes", parse);
+  } catch (const Error& e) {
+    if (e.errnum() != ENOENT) throw;
+    return {};
+  }
+}
+
 std::vector<Dumped<Route>> routes(Netlink& nl, Family family, std::optional<Table> table,
                                   std::uint8_t protocol,
                                   const std::function<bool(const Dumped<Route>&)>& wanted) {
@@ -166,15 +180,14 @@ std::vector<Dumped<Route>> routes(Netlink& nl, Family family, std::optional<Tabl
   fixed.rtm_family = family_number(family);
   fixed.rtm_protocol = protocol;
   if (table) m.put32(RTA_TABLE, static_cast<std::uint32_t>(*table));
-  auto raw =
-      nl.dump<RawRoute>(m, "list the routes", [&](const nlmsghdr* h) -> std::optional<RawRoute> {
-        auto r = parse_route(h);
-        // Again here, because older kernels do not filter.
-        if (!r || (table && r->route.object.table != *table)) return std::nullopt;
-        if (protocol != 0 && r->route.protocol != protocol) return std::nullopt;
-        if (wanted && !wanted(r->route)) return std::nullopt;
-        return r;
-      });
+  auto raw = dump_routes(nl, m, [&](const nlmsghdr* h) -> std::optional<RawRoute> {
+    auto r = parse_route(h);
+    // Again here, because older kernels do not filter.
+    if (!r || (table && r->route.object.table != *table)) return std::nullopt;
+    if (protocol != 0 && r->route.protocol != protocol) return std::nullopt;
+    if (wanted && !wanted(r->route)) return std::nullopt;
+    return r;
+  });
   std::vector<Dumped<Route>> all;
   all.reserve(raw.size());
   std::uint32_t last = 0;

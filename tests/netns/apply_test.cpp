@@ -217,10 +217,11 @@ Test(apply, what_somebody_else_made_is_not_taken_over) {
 }
 
 Test(apply, a_foreign_rule_that_looks_like_ours_survives) {
-  test::run_program({"ip", "rule", "add", "not", "fwmark", "42069", "table", "42069", "priority",
-                     "30001", "protocol", "99"});
-  test::run_program(
-      {"ip", "route", "add", "unreachable", "10.9.0.0/24", "metric", "4000001", "protocol", "99"});
+  const auto rule = test::run_program({"ip", "rule", "add", "not", "fwmark", "42069", "table",
+                                       "42069", "priority", "30001", "protocol", "97"});
+  const auto pool = test::run_program(
+      {"ip", "route", "add", "unreachable", "10.9.0.0/24", "metric", "4000001", "protocol", "97"});
+  cr_assert(rule.status == 0 && pool.status == 0);
   const Snapshot before = Snapshot::take();
   auto applied = bed->host.apply(
       {capture_rule(Family::v4), route(Route::Type::blackhole, "10.9.0.0/24", 254, 4000000)});
@@ -233,7 +234,6 @@ Test(apply, a_foreign_rule_that_looks_like_ours_survives) {
 
 Test(apply, a_setting_that_an_admin_changed_since_stays) {
   auto applied = bed->host.apply({LinkSetting{"wan0", 8, 2}, LinkSetting{"wan0", 1, 1}});
-  test::run_program({"sysctl", "-qw", "net.ipv4.conf.wan0.rp_filter=1"});
   Netlink rt;
   set_setting4(rt, *find_link(rt, std::string("wan0")), 8, 1);
   applied.revert();
