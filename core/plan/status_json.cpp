@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: ISC
 // The status report as JSON. Times travel as whole milliseconds, round-trip times as microseconds.
-#include <exception>
 #include <nlohmann/json.hpp>
+#include <stdexcept>
 
 #include "core/plan/status.h"
 
@@ -66,11 +66,13 @@ Json sessions(const engine::Report& r) {
 
 template<typename T>
 void take(const Json& from, const char* key, T& out) {
+  if (!from.is_object()) throw std::invalid_argument(key);
   if (const auto it = from.find(key); it != from.end()) it->get_to(out);
 }
 
 const Json& part(const Json& from, const char* key) {
   static const Json nothing = Json::object();
+  if (!from.is_object()) throw std::invalid_argument(key);
   const auto it = from.find(key);
   return it == from.end() ? nothing : *it;
 }

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: ISC
+#include "core/plan/plan.h"
+
+#include <criterion/criterion.h>
+
+#include "tests/support/golden.h"
+#include "tests/support/plans.h"
+
+using namespace vpnd;
+using namespace vpnd::plan;
+using namespace vpnd::test;
+
+namespace {
+
+template<typename T>
+const T* step(const Plan& plan) {
+  for (const Step& s : plan.steps) {
+    if (const T* found = std::get_if<T>(&s)) return found;
+  }
+  return nullptr;
+}
+
+template<typename T>
+std::size_t place(const Plan& plan) {
+  for (std::size_t i = 0; i < plan.steps.size(); ++i) {
+    if (std::holds_alternative<T>(plan.steps[i])) return i;
+  }
+  return plan.steps.size();
+}
+
+bool among(const std::vector<Prefix>& all, const char* one) {
+  return std::find(all.begin(), all.end(), prefix(one)) != all.end();
+}
+
+}  // namespace
+
+Test(plan, nothing_before_the_first_lease) {
+  const Plan p = plan_client(client_config(), server_endpoints(), nullptr);
+  cr_assert(p.steps.empty());
+  cr_assert_eq(print(p), "client vpn0: no session yet\n  nothing to do\n");
+}
+
+Test(plan, a_client_is_shielded_before_it_has_an_address) {
+  const Plan p = client_plan(client_config());
+  cr_assert(place<Shield>(p) < place<Interface>(p));
+  cr_assert(place<ClampMss>(p) < place<Interface>(p));
+  cr_assert(place<Interface>(p) < place<Capture>(p));
+  cr_assert_eq(place<Capture>(p), p.steps.size() - 1);
+}
+
+Test(plan, a_client_has_host_addresses) {
+  const Plan p = client_plan(client_config());
+  const auto* i = step<Interface>(p);
+  cr_assert_eq(i->addresses.size(), 2u);
+  cr_assert_eq(i->addresses[0].text(), "192.168.192.1/32");
+  cr_assert_eq(i->addresses[1].text(), "fd76:706e::1/128");
+  cr_assert_eq(step<Shield>(p)->addresses.size(), 2u);
+  cr_assert_eq(step<Interface>(client_plan(client_config(), false))->addresses.size(), 1u);
+}
+
+Test(plan, the_mtu_is_the_leases_but_never_above_ours) {
+  auto config = client_config();
+  wire::Lease l = lease(true);
+  const auto mtu = [&] { return step<Interface>(plan_client(config, {}, &l))->mtu; };
+  l.mtu = 1300;
+  cr_assert_eq(mtu(), 1300);
+  l.mtu = 9000;
+  cr_assert_eq(mtu(), 1420);
+  config.mtu = 9000;
+  cr_assert_eq(mtu(), 9000);
+}
+
+Test(plan, without_ipv6_it_is_refused_not_let_past) {
+  const auto* with = step<Capture>(client_plan(client_config(), true));
+  cr_assert(!with->refuse_v6);
+  const Plan p = client_plan(client_config(), false);
+  cr_assert(step<Capture>(p)->refuse_v6);
+  cr_assert(among(step<Capture>(p)->into_tunnel, "::/0"));
+  auto list = client_config();
+  list.full = false;
+  list.include = {prefix("10.0.0.0/8")};
+  cr_assert(!step<Capture>(client_plan(list, false))->refuse_v6);
+  list.include.push_back(prefix("2001:db8::/32"));
+  cr_assert(step<Capture>(client_plan(list, false))->refuse_v6);
+}
+
+Test(plan, a_list_is_the_list_and_the_other_end) {
+  auto config = client_config();
+  config.full = false;
+  config.include = {prefix("10.0.0.0/8"), prefix("192.168.192.254/32")};
+  const Plan p = client_plan(config);
+  const auto& into = step<Capture>(p)->into_tunnel;
+  cr_assert_eq(into.size(), 3u);
+  cr_assert(among(into, "10.0.0.0/8") && among(into, "192.168.192.254/32"));
+  cr_assert(among(into, "fd76:706e::ffff/128"));
+  config.include.clear();
+  cr_assert_eq(step<Capture>(client_plan(config))->into_tunnel.size(), 2u);
+}
+
+Test(plan, capture_carries_what_was_asked) {
+  auto config = client_config();
+  config.fwmark = Fwmark{7};
+  config.table = Table{1000};
+  config.exclude = {prefix("198.51.100.0/24")};
+  config.lan = Lan::list;
+  config.lan_prefixes = {prefix("10.1.0.0/16")};
+  config.gateway = address("192.168.1.1");
+  const Plan p = client_plan(config);
+  const auto* c = step<Capture>(p);
+  cr_assert(c->own_traffic == Fwmark{7} && c->table == Table{1000});
+  cr_assert(c->past_tunnel == config.exclude && c->lan == Lan::list);
+  cr_assert(c->lan_prefixes == config.lan_prefixes && c->gateway == config.gateway);
+  cr_assert(c->endpoints == server_endpoints());
+  cr_assert(among(c->inner, "192.168.192.0/24") && among(c->inner, "fd76:706e::/64"));
+}
+
+Test(plan, a_server_forwards_before_it_has_a_device) {
+  const Plan p = plan_server(server_config());
+  cr_assert(place<Forward>(p) < place<Interface>(p));
+  const auto* i = step<Interface>(p);
+  cr_assert_eq(i->addresses[0].text(), "192.168.192.254/24");
+  cr_assert_eq(i->addresses[1].text(), "fd76:706e::1/64");
+  cr_assert(step<Forward>(p)->pool_v6.has_value());
+}
+
+Test(plan, a_server_without_ipv6) {
+  auto config = server_config();
+  config.v6 = ServerConfig::V6::off;
+  const Plan off = plan_server(config);
+  cr_assert(!step<Forward>(off)->pool_v6);
+  cr_assert_eq(step<Interface>(off)->addresses.size(), 1u);
+  const Plan underived = plan_server(server_config(false));
+  cr_assert(!step<Forward>(underived)->pool_v6);
+}
+
+Test(plan, a_server_forwards_as_asked) {
+  auto config = server_config();
+  config.nat = false;
+  config.isolate = false;
+  config.external = address("198.51.100.1");
+  config.server_lan = {prefix("10.0.0.0/24")};
+  const Plan p = plan_server(config);
+  const auto* f = step<Forward>(p);
+  cr_assert(!f->masquerade && !f->isolate);
+  cr_assert(f->external == config.external && f->server_lan == config.server_lan);
+}
+
+Test(plan, equal_only_when_equal) {
+  auto config = client_config();
+  const Plan a = client_plan(config);
+  cr_assert(a == client_plan(config));
+  cr_assert(a != client_plan(config, false));
+  config.exclude = {prefix("10.0.0.0/8")};
+  cr_assert(a != client_plan(config));
+}
+
+Test(plan, prints) {
+  auto client = client_config();
+  client.exclude = {prefix("198.51.100.0/24")};
+  client.gateway = address("192.168.1.1");
+  auto server = server_config();
+  server.external = address("198.51.100.1");
+  server.server_lan = {prefix("10.0.0.0/24")};
+  compare_golden("plan_print.txt", print(client_plan(client)) + "\n" +
+                                       print(client_plan(client_config(), false)) + "\n" +
+                                       print(plan_server(server)) + "\n" +
+                                       print(plan_server(server_config(false))));
+}
