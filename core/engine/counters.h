@@ -16,8 +16,8 @@ struct Counters {
   Traffic received, sent;  // from the peer to our TUN; from our TUN to the peer
   std::array<std::uint64_t, kDropCount> drops{};
   std::uint64_t records_sent = 0, records_received = 0;
-  std::uint64_t handshakes = 0;   // sessions that came up
-  std::uint64_t reconnects = 0;   // client: sessions after the first
+  std::uint64_t handshakes = 0;  // sessions that came up
+  std::uint64_t reconnects = 0;  // client: sessions after the first
   std::uint64_t rekeys = 0;
 
   void drop(Drop d) noexcept {

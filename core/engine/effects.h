@@ -31,14 +31,15 @@ struct Dial {
 };
 // Send what gather() still gives, then FIN; read and discard until the peer closes or two seconds
 // pass, so that no RST is sent. The id is dead for the engine: never call it with that id again,
-// but for gather() and sent() until gather() gives nothing.
+// but for gather() and sent() until gather() gives nothing, or closed() when the socket failed
+// before that.
 struct Hangup {
   ConnId conn;
 };
 // Client: the state changed. With `up` the lease may be new: the keeper compares.
 struct Became {
   ClientState state = ClientState::idle;
-  wire::Lease lease;         // up only
+  wire::Lease lease;          // up only
   wire::PushedConfig config;  // up only
 };
 // Client: keep this for the next engine.

@@ -80,7 +80,8 @@ class Engine {
   std::optional<ConnId> accepted(const Endpoint& from, Now);
   // Client: the dial succeeded.
   void connected(ConnId, Now);
-  // The peer closed (errnum 0), the connection failed, or the dial did.
+  // The peer closed (errnum 0), the connection failed, or the dial did. The id is dead with it, and
+  // so are its pieces: no send may be under way any more.
   void closed(ConnId, int errnum, Now);
   // Stream bytes. Returns how many were consumed; keep the rest and give it again with more behind
   // it. Stops early when `tun` is full: write it, clear it, call again. A connection needs at most
@@ -98,7 +99,8 @@ class Engine {
   Drop from_tun(wire::Slot& slot, const wire::VnetHeader&, std::size_t size, Now) noexcept;
 
   // ---- to the carrier
-  // A connection that has something to send and nothing in flight.
+  // A connection that has something to send and nothing in flight. Each is named once, until
+  // gather() was called for it: now, or when the socket has room.
   std::optional<ConnId> next_ready() noexcept;
   // Seals what waits, up to room.batch_bytes, and names the pieces, in order. They stay valid until
   // sent() accounted for all of them. Called again before that, it gives what remains of the same

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/base/addr.h"
+#include "core/wire/channel.h"
 #include "core/wire/hello.h"
 #include "core/wire/keys.h"
 #include "core/wire/offload.h"
@@ -22,7 +23,7 @@ struct ClientSettings {
   std::optional<Address> requested_v4;  // a lease that differs from it is an error naming both
   std::optional<Address> expected_server_v4;  // REMOTE-IP given: likewise
   bool want_v6 = true;
-  std::uint16_t kinds = wire::kKindPlain;  // what our TUN takes
+  std::uint16_t kinds = wire::kKindPlain;       // what our TUN takes
   Duration timeout = std::chrono::seconds(30);  // until the first session; zero: for ever
   bool was_up = false;  // an engine before this one had been up: the timeout no longer counts
 };
@@ -31,27 +32,28 @@ struct ServerSettings {
   wire::ServerIdentity identity;
   crypto::Key lease_secret;
   Address server_v4;
-  Prefix pool_v4;                       // the server's own address lies in it and is not leased
-  std::optional<Address> first_lease;   // given out first
-  std::optional<Prefix> pool_v6;        // /64; a client gets the suffix of its v4 lease's number
+  Prefix pool_v4;                      // the server's own address lies in it and is not leased
+  std::optional<Address> first_lease;  // given out first
+  std::optional<Prefix> pool_v6;       // /64; a client gets the suffix of its v4 lease's number
   Address server_v6;
-  Address dns_v4, dns_v6;               // unspecified: none
+  Address dns_v4, dns_v6;  // unspecified: none
   std::uint16_t mtu = 1420;
   std::uint16_t keepalive = 10;         // seconds
   std::uint32_t lease_seconds = 86400;  // kept after disconnect
   std::uint32_t max_clients = 0;        // 0: as many as the pool holds
   bool isolate = true;                  // clients do not reach each other
   std::uint16_t kinds = wire::kKindPlain;
-  std::uint16_t ciphers = 0xffff;       // masked with what the build offers
+  std::uint16_t ciphers = 0xffff;  // masked with what the build offers
 };
 
 // The room of one worker. Smaller in tests.
 struct Room {
-  std::size_t slots = 768;                     // of the pool: 50 MB of address space at most
-  std::size_t queue_bytes = 2 * 1024 * 1024;   // plaintext waiting for one connection
-  std::size_t batch_bytes = 256 * 1024;        // sealed and handed out by one gather()
-  std::size_t copy_below = 2048;               // smaller packets share a record
+  std::size_t slots = 768;                    // of the pool: 50 MB of address space at most
+  std::size_t queue_bytes = 2 * 1024 * 1024;  // plaintext waiting for one connection
+  std::size_t batch_bytes = 256 * 1024;       // sealed and handed out by one gather()
+  std::size_t copy_below = 2048;              // smaller packets share a record
   std::size_t half_open = 1024, half_open_per_source = 16, drained = 256;
+  wire::ChannelLimits limits;  // of the keys
 };
 
 }  // namespace vpnd::engine

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: ISC
+#pragma once
+
+// All connections of a worker and what they share: the slots, the order in which they send, their
+// deadlines. It knows nothing of sides, handshakes or addresses.
+
+#include <deque>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "core/engine/connection.h"
+#include "core/engine/deadlines.h"
+#include "core/engine/settings.h"
+
+namespace vpnd::engine {
+
+class Carriers {
+ public:
+  Carriers(const Room&, Counters&);
+
+  Connection& open(const Endpoint&, Phase, TimePoint now);
+  Connection* find(ConnId) noexcept;  // nullptr: it is gone
+  Connection& at(std::uint32_t index) noexcept { return all_[index]; }
+  std::size_t count() const noexcept { return all_.size(); }  // free ones too
+  const Connection& at(std::uint32_t index) const noexcept { return all_[index]; }
+  // Gone at once; nothing of it may be in a socket's hands any more.
+  void release(Connection&) noexcept;
+  // Hangup was said: what waits is dropped, what control there is may still be sent, then released.
+  void retire(Connection&, TimePoint now);
+
+  wire::Slot slot() noexcept;
+  // A packet in a fresh slot, for a connection in phase up. Counts drops.
+  Drop enqueue(Connection&, wire::Slot&, std::size_t size, const wire::Offload&) noexcept;
+  void want_send(Connection&) noexcept;  // list it, if there is something to send
+  std::optional<ConnId> next_ready() noexcept;
+  std::size_t gather(ConnId, std::span<Bytes> out, TimePoint now) noexcept;
+  void sent(ConnId, std::size_t bytes, TimePoint now) noexcept;
+
+  Deadlines deadlines;
+  // The next moment at which its channel wants a tick.
+  void arm(Connection& c) { deadlines.no_later_than(c.id.index, c.channel->next_deadline()); }
+  void note_rekeys(Connection&) noexcept;
+
+ private:
+  QueueLimits limits(const Connection&) const noexcept;
+  Drop convert(Connection&, MutBytes packet, const wire::Offload&) noexcept;
+  bool evict() noexcept;
+  void note_backlog(Connection&) noexcept;
+  void unlist(Connection&) noexcept;
+  void seal_batch(Connection&, std::size_t max_records, TimePoint now) noexcept;
+  std::size_t pieces(Connection&, std::span<Bytes> out) noexcept;
+
+  Room room_;
+  Counters& counters_;
+  wire::Pool pool_;
+  SlotNodes nodes_;
+  std::deque<Connection> all_;  // never moves
+  std::vector<std::uint32_t> free_;
+  std::uint32_t ready_first_ = ~0u, ready_last_ = ~0u;
+  std::vector<std::uint32_t> backlog_;
+  std::vector<std::uint8_t> scratch_;  // one segment at a time
+};
+
+}  // namespace vpnd::engine
