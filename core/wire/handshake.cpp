@@ -251,7 +251,7 @@ Responder::Responder(const ServerIdentity& server, const Gate& c1, Transport tra
       transport_(transport),
       noise_(server_noise(server, c1, transport)) {}
 
-Drop Responder::read() noexcept {
+Drop Responder::read() {
   if (read_) return Drop::bad_handshake;
   ByteArray<kHelloC> payload{};
   const Bytes message = Bytes(gate_.noise).first(gate_.noise_len);

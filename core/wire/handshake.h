@@ -96,8 +96,9 @@ class Responder {
 
   // The identity must outlive the responder, and its peers may not change meanwhile.
   Responder(const ServerIdentity&, const Gate& c1, Transport);
-  // Curve work. bad_handshake or unknown_peer: be silent.
-  [[nodiscard]] Drop read() noexcept;
+  // Curve work. bad_handshake or unknown_peer: be silent. May throw std::bad_alloc, when no memory
+  // is left for keys.
+  [[nodiscard]] Drop read();
   const HelloC& hello() const noexcept { return hello_; }
   const Identity& identity() const noexcept { return id_; }
   const PeerEntry* peer() const noexcept { return peer_; }  // P
