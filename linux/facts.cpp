@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <tuple>
 
 #include "linux/fd.h"
 #include "linux/rtnl.h"
@@ -51,8 +52,10 @@ void note_routes(Netlink& nl, HostFacts& facts, Family family) {
   auto all = routes(nl, family, kMain, 0, [](const Dumped<Route>& r) {
     return r.object.to.length == 0 || r.protocol == RTPROT_KERNEL;
   });
-  std::stable_sort(all.begin(), all.end(),
-                   [](const auto& a, const auto& b) { return a.object.metric < b.object.metric; });
+  std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) {
+    return std::tie(a.object.metric, a.object.interface) <
+           std::tie(b.object.metric, b.object.interface);
+  });
   for (const Dumped<Route>& r : all) {
     if (r.object.type != Route::Type::unicast) continue;
     if (r.object.to.length == 0) note_default(facts, r.object);
