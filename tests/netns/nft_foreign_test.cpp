@@ -96,9 +96,9 @@ Test(netns_nft_foreign, the_users_chain_of_docker_is_preferred) {
   const Ns ns;
   lab::must(ns,
             "iptables-nft -P FORWARD DROP; iptables-nft -N DOCKER-USER;"
-            "iptables-nft -A DOCKER-USER -j RETURN");
+            "iptables-nft -A DOCKER-USER -j RETURN; iptables-nft -A INPUT -j DOCKER-USER");
   NftSocket nft = ns.nft();
-  // Nothing jumps there: a rule in it would do nothing.
+  // No forwarded packet gets there: a rule in it would do nothing.
   insert(nft, accept_in("FORWARD"));
   cr_assert_eq(our_foreign_accepts(nft, "").front().chain, "FORWARD");
   cr_assert(remove(nft, accept_in("FORWARD")));
@@ -146,7 +146,7 @@ Test(netns_nft_foreign, rules_of_the_administrator_stay) {
   lab::must(ns, std::string("iptables-nft -P FORWARD DROP; iptables-nft ") + kIn +
                     "; iptables-nft " + kOut +
                     "; iptables-nft -A FORWARD -i vpn0 -s 10.0.0.1 -j ACCEPT"
-                    "; iptables-nft -A FORWARD -i vpn+ -j ACCEPT"
+                    "; iptables-nft -I FORWARD -i vpn0+ -j ACCEPT"
                     "; iptables-nft -A FORWARD -i vpn0 -j DROP");
   const std::string before = ns.out("iptables-nft -S");
   NftSocket nft = ns.nft();
@@ -158,7 +158,7 @@ Test(netns_nft_foreign, rules_of_the_administrator_stay) {
   cr_assert(remove(nft, accept_in("FORWARD")));
   const std::string after = ns.out("iptables-nft -S");
   cr_assert(contains(after, "-s 10.0.0.1/32 -i vpn0 -j ACCEPT"));
-  cr_assert(contains(after, "-i vpn+ -j ACCEPT"));
+  cr_assert(contains(after, "-i vpn0+ -j ACCEPT"));
   cr_assert(contains(after, "-i vpn0 -j DROP"));
 }
 
