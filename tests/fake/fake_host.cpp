@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: ISC
+#include "tests/fake/fake_host.h"
+
+#include <algorithm>
+#include <cerrno>
+
+#include "core/host.h"
+
+namespace vpnd::fake {
+namespace {
+
+std::vector<std::string> g_standing;
+unsigned g_calls = 0, g_fail_at = 0;
+
+}  // namespace
+
+std::vector<std::string>& standing() {
+  return g_standing;
+}
+
+void fail_at(unsigned n) {
+  g_calls = 0;
+  g_fail_at = n;
+}
+
+unsigned calls() {
+  return g_calls;
+}
+
+// Each thing that a real host would ask its kernel for is one call.
+class Thing final : public plan::Held {
+ public:
+  explicit Thing(std::string name) : name_(std::move(name)) {
+    if (++g_calls == g_fail_at) throw Error("make " + name_, EIO, "the fake said so");
+    g_standing.push_back(name_);
+  }
+  ~Thing() override {
+    const auto at = std::ranges::find(g_standing, name_);
+    if (at != g_standing.end()) g_standing.erase(at);
+  }
+  const std::string& name() const { return name_; }
+
+ private:
+  std::string name_;
+};
+
+std::vector<std::string> things_of(const plan::Plan& plan) {
+  std::vector<std::string> out;
+  for (const plan::Step& step : plan.steps) {
+    plan::Plan one{"", {step}};
+    out.push_back(plan::print(one));
+  }
+  return out;
+}
+
+}  // namespace vpnd::fake
+
+namespace vpnd::host {
+
+struct Tunnel::State {
+  explicit State(const std::string& name) : name_(name), thing("tunnel " + name) {}
+  std::string name_;
+  fake::Thing thing;
+};
+
+Tunnel::Tunnel(const std::string& name) : state_(std::make_unique<State>(name)) {}
+Tunnel::Tunnel(Tunnel&&) noexcept = default;
+Tunnel& Tunnel::operator=(Tunnel&&) noexcept = default;
+Tunnel::~Tunnel() = default;
+const std::string& Tunnel::name() const noexcept {
+  return state_->name_;
+}
+int Tunnel::descriptor() const noexcept {
+  return -1;
+}
+std::uint16_t Tunnel::kinds() const noexcept {
+  return 0x1f;
+}
+
+struct Machine::State {};
+
+Machine::Machine(const Places&) : state_(std::make_unique<State>()) {}
+Machine::Machine(Machine&&) noexcept = default;
+Machine::~Machine() = default;
+std::string Machine::claim(const std::string& interface) {
+  return interface;
+}
+
+plan::Applied Machine::apply(const plan::Plan& plan) {
+  plan::Applied out;
+  for (const std::string& name : fake::things_of(plan)) {
+    out.hold(std::make_unique<fake::Thing>(name));
+  }
+  return out;
+}
+
+// New things first, so that a failure leaves the old ones as they are.
+void Machine::replace(plan::Applied& applied, const plan::Plan&, const plan::Plan& next) {
+  plan::Applied fresh = apply(next);
+  applied = std::move(fresh);
+}
+
+Presence Machine::check(const plan::Plan& plan) {
+  Presence out;
+  for (const std::string& name : fake::things_of(plan)) {
+    ++out.made;
+    if (std::ranges::find(fake::standing(), name) != fake::standing().end()) ++out.present;
+  }
+  return out;
+}
+
+std::vector<std::string> Machine::sweep(const std::string&, bool) {
+  return {};
+}
+
+bool Machine::has_v6() {
+  return true;
+}
+
+}  // namespace vpnd::host

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: ISC
+#pragma once
+
+// A third definition of core/host.h: a machine that only remembers, and that can fail at any call.
+
+#include <string>
+#include <vector>
+
+namespace vpnd::fake {
+
+// What stands on the fake machine, in the order in which it was made.
+std::vector<std::string>& standing();
+// The n-th call from now on (1: the next one) throws Error; 0: none does.
+void fail_at(unsigned n);
+unsigned calls();  // since fail_at()
+
+}  // namespace vpnd::fake
