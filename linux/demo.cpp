@@ -190,6 +190,7 @@ void Course::look_at_the_wire() {
   report_.line(seen.tunnel > 0 && seen.clear == 0 && seen.lost == 0, "on the wire",
                fmt::format("{} tunnel packets, {} clear-text{}", seen.tunnel, seen.clear,
                            seen.lost > 0 ? fmt::format(", {} not looked at", seen.lost) : ""));
+  for (const std::string& sample : seen.samples) report_.note("clear: " + sample);
 }
 
 void Course::stop() {

@@ -85,6 +85,7 @@ struct Interface {
   const char* name;
   const char* v4;
   const char* v6;
+  const char* link_local;
 };
 
 Prefix prefix(const char* text) {
@@ -92,13 +93,14 @@ Prefix prefix(const char* text) {
   throw Error("read an address of the demo", EINVAL, text, Exit::software);
 }
 
-// Link-local addresses and duplicate detection are left out: both would come late, and the
-// comparison at the end would see it.
+// Link-local addresses of our own making, for the kernel's would come late (after duplicate
+// detection), and the comparison at the end would see it. A router cannot do without: it asks for
+// its neighbours from there (RFC 4861 7.2.2).
 void set_up_interface(nl::Netlink& nl, const Interface& interface) {
   const nl::Link link = link_named(nl, interface.name);
   nl::set_gen_mode(nl, link, kNoLinkLocal);
   nl::set_up(nl, link, true);
-  for (const char* text : {interface.v4, interface.v6}) {
+  for (const char* text : {interface.v4, interface.v6, interface.link_local}) {
     nl::add(nl, {interface.name, prefix(text)}, link.index);
   }
 }
@@ -172,26 +174,26 @@ void Bed::make_links() {
   in(Place::client, [&] {
     nl::Netlink nl;
     nl::add_veth(nl, "c0", "r0", fd(Place::router));
-    set_up_interface(nl, {"c0", "192.168.1.2/24", "2001:db8:1::2/64"});
+    set_up_interface(nl, {"c0", "192.168.1.2/24", "2001:db8:1::2/64", "fe80::1/64"});
   });
   in(Place::router, [&] {
     nl::Netlink nl;
     nl::add_veth(nl, "r1", "s0", fd(Place::server));
-    set_up_interface(nl, {"r0", "192.168.1.1/24", "2001:db8:1::1/64"});
-    set_up_interface(nl, {"r1", "203.0.113.1/24", "2001:db8:2::1/64"});
+    set_up_interface(nl, {"r0", "192.168.1.1/24", "2001:db8:1::1/64", "fe80::2/64"});
+    set_up_interface(nl, {"r1", "203.0.113.1/24", "2001:db8:2::1/64", "fe80::3/64"});
     forward_everything(nl);
   });
   in(Place::server, [&] {
     nl::Netlink nl;
     nl::add_veth(nl, "s1", "t0", fd(Place::target));
-    set_up_interface(nl, {"s0", "203.0.113.2/24", "2001:db8:2::2/64"});
-    set_up_interface(nl, {"s1", "198.51.100.1/24", "2001:db8:3::1/64"});
+    set_up_interface(nl, {"s0", "203.0.113.2/24", "2001:db8:2::2/64", "fe80::4/64"});
+    set_up_interface(nl, {"s1", "198.51.100.1/24", "2001:db8:3::1/64", "fe80::5/64"});
     add_route(nl, "0.0.0.0/0", "203.0.113.1");
     add_route(nl, "::/0", "2001:db8:2::1");
   });
   in(Place::target, [&] {
     nl::Netlink nl;
-    set_up_interface(nl, {"t0", "198.51.100.2/24", "2001:db8:3::2/64"});
+    set_up_interface(nl, {"t0", "198.51.100.2/24", "2001:db8:3::2/64", "fe80::6/64"});
   });
   // With these a packet that misses the tunnel does travel, in clear, where it is counted.
   in(Place::router, [&] {

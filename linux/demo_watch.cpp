@@ -2,6 +2,8 @@
 #include "linux/demo_watch.h"
 
 #include <arpa/inet.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <net/if.h>
@@ -26,6 +28,7 @@ constexpr unsigned kFrame = 256;
 constexpr unsigned kBlock = 1 << 16;
 constexpr unsigned kBlocks = 128;
 constexpr std::size_t kFrames = std::size_t{kBlock} / kFrame * kBlocks;
+constexpr std::size_t kSamples = 8;
 constexpr std::size_t kRing = std::size_t{kBlock} * kBlocks;
 
 [[noreturn]] void fail(int error) {
@@ -63,6 +66,22 @@ bool is_to_or_from(Bytes packet, const Endpoint& server) noexcept {
            load_be16(&packet[port]) == server.port;
   };
   return is_server(from, header) || is_server(from + length, header + 2);
+}
+
+std::string describe(std::uint16_t type, Bytes packet) {
+  const bool v4 = type == ETH_P_IP && packet.size() >= 20;
+  if (!v4 && (type != ETH_P_IPV6 || packet.size() < 40)) return fmt::format("type {:04x}", type);
+  const std::size_t header = v4 ? std::size_t{4} * (packet[0] & 15) : 40;
+  const std::size_t length = v4 ? 4 : 16;
+  const std::size_t from = v4 ? 12 : 8;
+  const auto address = [&](std::size_t at) {
+    const Bytes bytes = packet.subspan(at, length);
+    return (v4 ? Address::v4(bytes) : Address::v6(bytes)).text();
+  };
+  const Bytes rest = packet.subspan(std::min(header, packet.size()));
+  return fmt::format("protocol {}, {} to {}: {:02x}", v4 ? packet[9] : packet[6], address(from),
+                     address(from + length),
+                     fmt::join(rest.first(std::min<std::size_t>(rest.size(), 8)), " "));
 }
 
 }  // namespace
@@ -107,7 +126,7 @@ void Watch::drain() {
   }
 }
 
-void Watch::classify(const std::uint8_t* frame, std::size_t size) noexcept {
+void Watch::classify(const std::uint8_t* frame, std::size_t size) {
   const Bytes all(frame, size);
   const std::uint16_t type = size >= ETH_HLEN ? load_be16(frame + 12) : std::uint16_t{0};
   const Bytes packet = size > ETH_HLEN ? all.subspan(ETH_HLEN) : Bytes{};
@@ -120,6 +139,7 @@ void Watch::classify(const std::uint8_t* frame, std::size_t size) noexcept {
     ++seen_.tunnel;
   } else {
     ++seen_.clear;
+    if (seen_.samples.size() < kSamples) seen_.samples.push_back(describe(type, packet));
   }
 }
 

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "core/base/addr.h"
 #include "linux/fd.h"
@@ -13,10 +14,11 @@
 namespace vpnd::demo {
 
 struct Seen {
-  std::uint64_t tunnel = 0;      // TCP between the server's port and somebody
-  std::uint64_t neighbours = 0;  // ARP, IPv6 neighbour and multicast-listener discovery
-  std::uint64_t clear = 0;       // anything else: what a tunnel must hide
-  std::uint64_t lost = 0;        // passed without having been looked at
+  std::uint64_t tunnel = 0;          // TCP between the server's port and somebody
+  std::uint64_t neighbours = 0;      // ARP, IPv6 neighbour and multicast-listener discovery
+  std::uint64_t clear = 0;           // anything else: what a tunnel must hide
+  std::uint64_t lost = 0;            // passed without having been looked at
+  std::vector<std::string> samples;  // the first few of `clear`, in words
 };
 
 class Watch {
@@ -33,7 +35,7 @@ class Watch {
   Seen take();
 
  private:
-  void classify(const std::uint8_t* frame, std::size_t size) noexcept;
+  void classify(const std::uint8_t* frame, std::size_t size);
 
   Fd socket_;
   Endpoint server_;

@@ -5,7 +5,6 @@
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
-#include <array>
 #include <string_view>
 
 #include "core/base/error.h"
@@ -35,12 +34,17 @@ Any positional argument but KEY and HOST may be "auto"; trailing ones may be lef
 
 using Names = std::vector<std::string>;
 
-const Names& top_commands() {
-  static const Names names = {"server",      "client", "run",    "plan",   "status",
-                              "cleanup",     "genkey", "peer",   "pubkey", "demo",
-                              "fingerprint", "help",   "version"};
-  return names;
-}
+constexpr int kMostWords = 16;
+
+const Names kCommands = {"server", "client", "run",  "plan", "status",      "cleanup", "genkey",
+                         "peer",   "pubkey", "demo", "help", "fingerprint", "version"};
+const Names kPeerCommands = {"add", "list", "revoke"};
+
+struct Entry {
+  CLI::App* app = nullptr;
+  std::string path;  // "peer add"
+  std::string form;  // its positional arguments
+};
 
 // Binds the whole grammar to one Arguments.
 class Grammar {
@@ -53,133 +57,146 @@ class Grammar {
     add_other_commands();
   }
 
-  void parse(std::vector<std::string> reversed) { app_.parse(reversed); }
+  void parse(Names reversed) { app_.parse(reversed); }
 
-  std::string help(const Names& path) {
-    CLI::App* app = &app_;
-    for (const std::string& name : path) app = app->get_subcommand(name);
-    return app == &app_ ? short_help() : app->help();
+  // "vpnd help peer" shows all that begin with it. Empty: there is no such command.
+  std::string help(const std::string& path) const {
+    if (path.empty()) return short_help();
+    std::string text;
+    for (const Entry& entry : entries_) {
+      if (entry.path != path && !entry.path.starts_with(path + " ")) continue;
+      if (!text.empty()) text += '\n';
+      text += describe(entry);
+    }
+    return text;
   }
 
  private:
-  CLI::App* command(CLI::App& parent, Command which, const char* name, const char* description) {
+  static std::string describe(const Entry& entry) {
+    std::string text =
+        fmt::format("usage: vpnd {}{}{}\n  {}\n", entry.path, entry.form.empty() ? "" : " ",
+                    entry.form, entry.app->get_description());
+    for (const CLI::Option* option : entry.app->get_options()) {
+      if (option->get_positional() || option->get_description().empty()) continue;
+      const std::string names = fmt::format(
+          "{} {}", option->get_name(false, true),
+          option->get_items_expected_max() > 0 ? option->get_type_name() : std::string());
+      text += fmt::format("  {:<22} {}\n", names, option->get_description());
+    }
+    return text;
+  }
+
+  // The arguments are counted and checked where they are used, with better words.
+  CLI::App& command(CLI::App& parent, Command which, const char* name, const char* form,
+                    const char* description) {
     CLI::App* app = parent.add_subcommand(name, description);
     app->callback([this, which] { out_.command = which; });
-    return app;
+    app->set_help_flag("-h,--help", "");
+    if (*form != '\0') app->add_option("arguments", out_.positional)->expected(0, kMostWords);
+    const std::string prefix = &parent == &app_ ? "" : parent.get_name() + " ";
+    entries_.push_back({app, prefix + name, form});
+    return *app;
   }
 
   void add_places(CLI::App& app) {
-    app.add_option("--state-dir", out_.state_dir, "where ids and secrets of the host are kept")
+    app.add_option("--state-dir", out_.state_dir, "where ids and secrets of this host are kept")
         ->type_name("DIR");
     app.add_option("--run-dir", out_.run_dir, "where the status sockets are")->type_name("DIR");
   }
 
-  void add_running(CLI::App& app) {
-    add_places(app);
-    app.add_option("--mtu", out_.mtu, "of the tunnel, in bytes")
-        ->check(CLI::Range(std::uint16_t{576}, std::uint16_t{9000}))
-        ->type_name("BYTES");
+  void add_verbose(CLI::App& app, const char* description) {
     app.add_flag_function(
         "-v,--verbose", [this](std::int64_t n) { out_.verbose = static_cast<unsigned>(n); },
-        "log more");
+        description);
+  }
+
+  void add_running(CLI::App& app) {
+    add_places(app);
+    app.add_option("--mtu", out_.mtu, "of the tunnel, 1280 to 9000")
+        ->check(CLI::Range(std::uint16_t{1280}, std::uint16_t{9000}).description(""))
+        ->type_name("BYTES");
+    add_verbose(app, "log more");
     app.add_flag("-q,--quiet", out_.quiet, "log only what needs attention");
   }
 
   void add_timeout(CLI::App& app) {
-    app.add_option("--timeout", out_.timeout,
-                   "a client gives up when it was never connected for so long; 0: never")
-        ->check(CLI::Range(0u, 86400u))
+    app.add_option("--timeout", out_.timeout, "give up if never connected for so long; 0: never")
+        ->check(CLI::Range(0u, 86400u).description(""))
         ->type_name("SEC");
   }
 
-  // The tunnel's own arguments are checked by the configuration, with better words.
-  void add_positional(CLI::App& app, const char* name, const char* description, int most) {
-    app.add_option(name, out_.positional, description)->expected(0, most)->type_name("");
-  }
-
   void add_tunnel_commands() {
-    CLI::App* server = command(app_, Command::server, "server", "wait for clients; ends with ^C");
-    add_positional(*server, "arguments", "KEY [ADDR] [PORT] [TUN] [LOCAL-IP] [REMOTE-IP] [EXT-IP]",
-                   16);
-    add_running(*server);
-    CLI::App* client = command(app_, Command::client, "client", "connect; ends with ^C");
-    add_positional(*client, "arguments", "KEY HOST [PORT] [TUN] [LOCAL-IP] [REMOTE-IP] [GATEWAY]",
-                   16);
-    add_running(*client);
-    add_timeout(*client);
-    CLI::App* run = command(app_, Command::run, "run", "bring up the tunnel that FILE describes");
-    add_positional(*run, "FILE", "configuration, see vpnd.toml(5)", 16);
-    add_running(*run);
-    CLI::App* plan =
-        command(app_, Command::plan, "plan", "print each change that would be made, and make none");
-    add_positional(*plan, "arguments", "server KEY ... | client KEY HOST ... | FILE", 16);
+    add_running(command(app_, Command::server, "server",
+                        "KEY [ADDR] [PORT] [TUN] [LOCAL-IP] [REMOTE-IP] [EXT-IP]",
+                        "wait for clients, until ^C"));
+    CLI::App& client = command(app_, Command::client, "client",
+                               "KEY HOST [PORT] [TUN] [LOCAL-IP] [REMOTE-IP] [GATEWAY]",
+                               "connect to a server, until ^C");
+    add_running(client);
+    add_timeout(client);
+    add_running(command(app_, Command::run, "run", "FILE",
+                        "bring up the tunnel that FILE describes, see vpnd.toml(5)"));
+    command(app_, Command::plan, "plan", "server KEY ... | client KEY HOST ... | FILE",
+            "print each change that would be made, and make none");
   }
 
   void add_look_commands() {
-    CLI::App* status = command(app_, Command::status, "status", "what the tunnel does");
-    add_positional(*status, "NAME", "of the tunnel; needed when several run", 1);
-    status->add_flag("--json", out_.json, "for programs");
-    add_places(*status);
-    CLI::App* cleanup = command(app_, Command::cleanup, "cleanup", "undo what a dead process left");
-    add_positional(*cleanup, "NAME", "of the interface; all of them without it", 1);
-    add_places(*cleanup);
+    CLI::App& status = command(app_, Command::status, "status", "[NAME]",
+                               "what a tunnel does; NAME when several run. Exit 3: not connected");
+    status.add_flag("--json", out_.json, "for programs");
+    add_places(status);
+    add_places(command(app_, Command::cleanup, "cleanup", "[NAME]",
+                       "undo what a dead process left, for one interface or for all"));
   }
 
   void add_key_commands() {
-    CLI::App* genkey = command(app_, Command::genkey, "genkey", "make a key");
-    add_positional(*genkey, "FILE",
-                   "new file of mode 0600; without it, text to the standard output", 1);
+    CLI::App& genkey = command(app_, Command::genkey, "genkey", "[FILE]",
+                               "make a key in a new file of mode 0600, or as text on stdout");
     CLI::Option* shared =
-        genkey->add_flag("--shared", out_.shared_key,
-                         "one key for both sides, 32 raw bytes in a file (the default)");
-    genkey
-        ->add_flag("--server", out_.server_key, "of a server whose clients have keys of their own")
+        genkey.add_flag("--shared", out_.shared_key, "one key for both sides (the default)");
+    genkey.add_flag("--server", out_.server_key, "for a server whose clients have their own keys")
         ->excludes(shared);
-    CLI::App* pubkey = command(app_, Command::pubkey, "pubkey", "print the public key of a key");
-    add_positional(*pubkey, "FILE", "without it, or \"-\": the standard input", 1);
-    CLI::App* print = command(app_, Command::fingerprint, "fingerprint",
-                              "print a short text that is equal on both sides");
-    add_positional(*print, "FILE", "a key file, or \"-\"", 1);
+    command(app_, Command::pubkey, "pubkey", "[FILE]",
+            "print the public key of a server's or client's key, from FILE or stdin");
+    command(app_, Command::fingerprint, "fingerprint", "FILE",
+            "print a short text that must be the same on both sides");
 
-    CLI::App* peer = app_.add_subcommand("peer", "the clients of a server made by genkey --server");
+    CLI::App* peer = app_.add_subcommand("peer");
     peer->require_subcommand(1);
-    CLI::App* add = command(*peer, Command::peer_add, "add", "make a key for a new client");
-    add_positional(*add, "arguments", "KEY NAME", 2);
-    add->add_option("--address", out_.address, "inner IPv4 address it always gets")
+    CLI::App& add = command(*peer, Command::peer_add, "add", "KEY NAME",
+                            "make a key for a new client of the server that has KEY");
+    add.add_option("--address", out_.address, "inner IPv4 address that it always gets")
         ->type_name("IP");
-    add->add_option("-o,--output", out_.output, "new file for the client's key")->type_name("FILE");
-    CLI::App* list = command(*peer, Command::peer_list, "list", "name, public key, pinned address");
-    add_positional(*list, "KEY", "the server's key file", 1);
-    CLI::App* revoke = command(*peer, Command::peer_revoke, "revoke", "shut a client out");
-    add_positional(*revoke, "arguments", "KEY NAME", 2);
+    add.add_option("-o,--output", out_.output, "new file for the client's key")->type_name("FILE");
+    command(*peer, Command::peer_list, "list", "KEY",
+            "name, public key and pinned address of each");
+    command(*peer, Command::peer_revoke, "revoke", "KEY NAME", "shut a client out");
   }
 
   void add_other_commands() {
-    CLI::App* demo = command(app_, Command::demo, "demo", "a tunnel in private namespaces");
-    demo->add_flag("--keep", out_.keep, "leave it up until ^C, and say how to look at it");
-    demo->add_flag_function(
-        "-v,--verbose", [this](std::int64_t n) { out_.verbose = static_cast<unsigned>(n); },
-        "show what server and client log");
-    CLI::App* help = command(app_, Command::help, "help", "this, or more about one command");
-    add_positional(*help, "COMMAND", "", 2);
-    CLI::App* version = command(app_, Command::version, "version", "of vpnd and its libraries");
-    version->add_flag("--json", out_.json, "for programs");
+    CLI::App& demo = command(app_, Command::demo, "demo", "",
+                             "show a tunnel at work in private namespaces; needs no root");
+    demo.add_flag("--keep", out_.keep, "leave it up until ^C, and say how to look at it");
+    add_verbose(demo, "show what server and client log");
+    command(app_, Command::help, "help", "[COMMAND]", "the list of commands, or one of them");
+    command(app_, Command::version, "version", "", "of vpnd and its libraries")
+        .add_flag("--json", out_.json, "for programs");
   }
 
   Arguments& out_;
   CLI::App app_{"vpnd", "vpnd"};
+  std::vector<Entry> entries_;
 };
 
-[[noreturn]] void unknown_command(const std::string& name) {
-  const auto near = plan::nearest(name, top_commands());
-  throw usage_error(near ? fmt::format("no command \"{}\" (did you mean \"{}\"?)", name, *near)
-                         : fmt::format("no command \"{}\"", name),
-                    "\"vpnd help\" lists the commands");
-}
-
-void check_command(const std::string& name) {
-  const auto& known = top_commands();
-  if (std::find(known.begin(), known.end(), name) == known.end()) unknown_command(name);
+void check_command(const Names& words) {
+  const auto check = [](const std::string& word, const Names& known, const char* before) {
+    if (word.starts_with('-') || std::find(known.begin(), known.end(), word) != known.end()) return;
+    throw usage_error(
+        fmt::format("no command \"{}{}\"{}", before, word, plan::did_you_mean(word, known)),
+        "\"vpnd help\" lists the commands");
+  };
+  if (!words.empty()) check(words[0], kCommands, "");
+  if (words.size() > 1 && words[0] == "peer") check(words[1], kPeerCommands, "peer ");
 }
 
 // CLI11's sentences, without its class names and as one line in our form.
@@ -191,21 +208,11 @@ void check_command(const std::string& name) {
                     fmt::format("\"vpnd help {}\" shows its form", command));
 }
 
-std::string help_for(Grammar& grammar, const Names& path) {
-  if (!path.empty()) check_command(path.front());
-  try {
-    return grammar.help(path);
-  } catch (const CLI::OptionNotFound&) {
-    throw usage_error(fmt::format("no command \"{}\"", fmt::join(path, " ")),
-                      "\"vpnd help\" lists the commands");
-  }
-}
-
-// "vpnd peer add --help" as well as "vpnd help peer add".
+// "vpnd peer add --help" means the same as "vpnd help peer add".
 Names command_path(const Names& words) {
   Names path;
   for (const std::string& word : words) {
-    if (word.empty() || word.front() == '-' || path.size() == 2) break;
+    if (word.starts_with('-') || path.size() == 2) break;
     if (path.size() == 1 && path.front() != "peer") break;
     path.push_back(word);
   }
@@ -226,12 +233,12 @@ Arguments parse_arguments(int argc, const char* const* argv) {
     arguments.command = Command::version;
     return arguments;
   }
-  Grammar grammar(arguments);
   if (words.front().starts_with('-') && words.front() != "-h" && words.front() != "--help") {
     throw usage_error(fmt::format("no option \"{}\" before a command", words.front()),
                       "\"vpnd help\" lists the commands");
   }
-  if (!words.front().starts_with('-')) check_command(words.front());
+  check_command(words);
+  Grammar grammar(arguments);
   try {
     grammar.parse({words.rbegin(), words.rend()});
   } catch (const CLI::CallForHelp&) {
@@ -240,7 +247,11 @@ Arguments parse_arguments(int argc, const char* const* argv) {
   } catch (const CLI::ParseError& error) {
     complain(error, words.front());
   }
-  if (arguments.command == Command::help) arguments.help = help_for(grammar, arguments.positional);
+  if (arguments.command == Command::help) {
+    const Names path = command_path(arguments.positional);
+    check_command(path);
+    arguments.help = grammar.help(fmt::format("{}", fmt::join(path, " ")));
+  }
   return arguments;
 }
 

@@ -25,7 +25,7 @@ Exit run_demo(const Arguments&);
 
 // From the options, else from the service manager, else the usual ones.
 host::Places places_of(const Arguments&);
-// The only argument, or `otherwise`.
+// The only argument, or `otherwise`. A second one is an Error.
 std::string argument_or(const Arguments&, const char* otherwise);
 
 }  // namespace vpnd

@@ -58,9 +58,9 @@ wire::Lease expected_lease(const plan::ClientConfig& client) {
   lease.mtu = client.mtu;
   lease.client_v4 = {client.local_v4.value_or(Address::v4(192, 168, 192, 1)), 24};
   lease.server_v4 = client.remote_v4.value_or(Address::v4(192, 168, 192, 254));
-  if (const auto v6 = Prefix::parse("fd76:706e:6400::1/64")) {
+  if (const auto v6 = Prefix::parse("fd76:706e:6400::2/64")) {
     lease.client_v6 = *v6;
-    lease.server_v6 = Address::parse("fd76:706e:6400::fffe").value_or(v6->address);
+    lease.server_v6 = Address::parse("fd76:706e:6400::1").value_or(v6->address);
   }
   return lease;
 }
@@ -91,7 +91,9 @@ host::Places places_of(const Arguments& arguments) {
 }
 
 std::string argument_or(const Arguments& arguments, const char* otherwise) {
-  return arguments.positional.empty() ? otherwise : arguments.positional.front();
+  const auto& words = arguments.positional;
+  if (words.size() > 1) throw usage_error(fmt::format("\"{}\" is one argument too many", words[1]));
+  return words.empty() ? otherwise : words.front();
 }
 
 Exit run_tunnel(const Arguments& arguments) {

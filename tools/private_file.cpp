@@ -33,9 +33,10 @@ class OpenFile {
   int fd_;
 };
 
-[[noreturn]] void fail(const std::string& doing, const std::string& path, int error) {
+[[noreturn]] void fail(const std::string& doing, const std::string& path, int error,
+                       Exit code = Exit::failure) {
   throw Error(doing + " " + path, error, {},
-              error == EACCES || error == EPERM ? Exit::permission : Exit::failure);
+              error == EACCES || error == EPERM ? Exit::permission : code);
 }
 
 void refuse_unfit(int fd, const std::string& path, bool secret) {
@@ -112,7 +113,7 @@ wire::KeyFile read_key(const std::string& path) {
     return wire::parse_key_file(room.mut().first(size), "the standard input");
   }
   const OpenFile file(path, O_RDONLY | O_NONBLOCK);
-  if (file.get() < 0) fail("open", path, errno);
+  if (file.get() < 0) fail("open", path, errno, Exit::config);
   refuse_unfit(file.get(), path, true);
   const std::size_t size = read_all(file.get(), room.mut(), path);
   return wire::parse_key_file(room.mut().first(size), path);
@@ -128,7 +129,7 @@ std::string read_private_text(const std::string& path) {
 
 std::string read_config_text(const std::string& path) {
   const OpenFile file(path, O_RDONLY | O_NONBLOCK);
-  if (file.get() < 0) fail("open", path, errno);
+  if (file.get() < 0) fail("open", path, errno, Exit::config);
   refuse_unfit(file.get(), path, false);
   return read_text(path, file.get());
 }

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <exception>
 
+#include "core/wire/key_issue.h"
 #include "tools/arguments.h"
 #include "tools/command.h"
 #include "tools/private_file.h"
@@ -68,6 +69,7 @@ void complain(const char* line, const std::string& remedy) {
 
 int main(int argc, char** argv) {
   try {
+    vpnd::wire::prepare_keys();
     return static_cast<int>(vpnd::run(vpnd::parse_arguments(argc, argv)));
   } catch (const vpnd::Error& error) {
     vpnd::complain(error.what(), error.remedy());

@@ -154,7 +154,8 @@ class Reader {
     marks(out);
     peer(out);
     routing(out);
-    out.timeout = duration(section(""), "timeout").value_or(out.timeout);
+    // A tunnel with a file of its own is kept up by a service manager, so it waits for its server.
+    out.timeout = duration(section(""), "timeout").value_or(std::chrono::seconds{0});
     return out;
   }
 

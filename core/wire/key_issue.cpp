@@ -19,12 +19,15 @@ crypto::Key draw(const Entropy& entropy) {
 
 }  // namespace
 
-Entropy key_entropy() {
+void prepare_keys() {
   try {
     crypto::init();
   } catch (const std::exception& e) {
-    throw Error("make keys", 0, e.what(), Exit::software);
+    throw Error("keys cannot be made", 0, e.what(), Exit::software);
   }
+}
+
+Entropy key_entropy() {
   return [](MutBytes out) { crypto::random_bytes(out); };
 }
 

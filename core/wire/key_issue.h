@@ -12,7 +12,9 @@
 
 namespace vpnd::wire {
 
-// Random bytes fit for keys. Throws Error (Exit::software) when the library cannot give any.
+// Readies the library: once, before any key is made or read. Throws Error (Exit::software).
+void prepare_keys();
+// Random bytes fit for keys.
 Entropy key_entropy();
 
 SharedKey new_shared_key(const Entropy&);
