@@ -46,7 +46,12 @@ void about(const plan::Capture& capture, const HostFacts& facts, Lines& out) {
         "whoever answers DHCP on the local network can add such routes");
   }
   about_networks(capture, facts, out);
-  const bool strict = std::any_of(facts.uplinks_v4.begin(), facts.uplinks_v4.end(),
+  auto uplinks = facts.uplinks_v4;
+  if (capture.gateway) {
+    const HostFacts::Link* link = link_towards(facts, *capture.gateway, capture.interface);
+    if (link != nullptr && capture.gateway->is_v4()) uplinks = {link->name};
+  }
+  const bool strict = std::any_of(uplinks.begin(), uplinks.end(),
                                   [&](const auto& name) { return strict_rp_filter(facts, name); });
   if (strict) {
     out.push_back(
