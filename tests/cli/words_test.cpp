@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: ISC
+
+// The command line itself: help, version, and what is said about mistakes.
+
+#include <criterion/criterion.h>
+
+#include <string>
+
+#include "tests/cli/program.h"
+
+using cli::Outcome;
+using cli::run;
+
+namespace {
+
+using Words = std::vector<std::string>;
+
+// Nothing runs there.
+cli::Setting nowhere() {
+  const std::string folder = cli::enter_folder();
+  return {.input = {},
+          .environment = {{"RUNTIME_DIRECTORY", folder}, {"STATE_DIRECTORY", folder}},
+          .before = {}};
+}
+
+}  // namespace
+
+Test(words, alone_it_shows_the_help_when_nothing_runs) {
+  const Outcome alone = run({}, nowhere());
+  cr_assert_eq(alone.code, 0);
+  cr_assert_eq(alone.out, run({"help"}).out);
+  cr_assert_eq(alone.out, run({"--help"}).out);
+}
+
+Test(words, status_says_that_nothing_runs) {
+  const cli::Setting setting = nowhere();
+  for (const Words& words : {Words{"status"}, Words{"status", "--json"}, Words{"status", "vpn0"}}) {
+    const Outcome asked = run(words, setting);
+    cr_assert_eq(asked.code, 3, "%d %s", asked.code, asked.err.c_str());
+    cr_assert_eq(asked.out, "");
+  }
+}
+
+Test(words, each_command_has_help_of_its_own) {
+  for (const char* name : {"server", "client", "run", "plan", "status", "cleanup", "genkey",
+                           "pubkey", "fingerprint", "demo", "help", "version"}) {
+    const Outcome asked = run({"help", name});
+    cr_assert_eq(asked.code, 0, "%s", name);
+    cr_assert(asked.out.starts_with(std::string("usage: vpnd ") + name), "%s", asked.out.c_str());
+    cr_assert_eq(run({name, "--help"}).out, asked.out, "%s", name);
+    cr_assert_neq(run({"help"}).out.find(name), std::string::npos, "%s is not in the list", name);
+  }
+  for (const char* name : {"add", "list", "revoke"}) {
+    cr_assert_neq(run({"help", "peer"}).out.find(std::string("peer ") + name), std::string::npos);
+  }
+}
+
+Test(words, an_unknown_command_is_one_line_with_a_suggestion) {
+  const Outcome near = run({"sever"});
+  cr_assert_eq(near.code, 64);
+  cr_assert_eq(near.out, "");
+  cr_assert_neq(near.err.find("did you mean \"server\""), std::string::npos);
+  const Outcome far = run({"xyzzy", "vpn.key"});
+  cr_assert_eq(far.code, 64);
+  cr_assert_eq(far.err.find("did you mean"), std::string::npos);
+  cr_assert_neq(run({"peer", "ad"}).err.find("did you mean \"add\""), std::string::npos);
+}
+
+Test(words, mistakes_are_usage_errors_of_one_line_and_a_remedy) {
+  const std::vector<Words> wrong = {
+      {"--nonsense"},
+      {"status", "--nonsense"},
+      {"status", "a", "b"},
+      {"server"},
+      {"client"},
+      {"client", "vpn.key"},
+      {"client", "vpn.key", "host", "0"},
+      {"client", "vpn.key", "host", "65536"},
+      {"client", "vpn.key", "host", "http"},
+      {"client", "vpn.key", "host", "443", "a/b"},
+      {"client", "vpn.key", "host", "443", "sixteen-letters-"},
+      {"client", "vpn.key", "host", "443", "vpn0", "1.2.3"},
+      {"client", "vpn.key", "host", "443", "vpn0", "10.0.0.1", "10.0.0.1"},
+      {"client", "vpn.key", "host", "443", "vpn0", "auto", "auto", "auto", "more"},
+      {"client", "--timeout", "-1", "vpn.key", "host"},
+      {"client", "--mtu", "10", "vpn.key", "host"},
+      {"client", "--timeout", "vpn.key", "host"},
+      {"server", "--timeout", "3", "vpn.key"},
+      {"server", "vpn.key", "auto", "auto", "auto", "10.0.0.1", "10.0.1.1"},
+      {"run"},
+      {"run", "a.toml", "b.toml"},
+      {"plan"},
+      {"plan", "client", "vpn.key"},
+      {"peer"},
+      {"peer", "add", "vpn.key"},
+      {"fingerprint"},
+      {"genkey", "a", "b"},
+      {"help", "nonsense"},
+      {"version", "now"},
+  };
+  for (const Words& words : wrong) {
+    std::string all;
+    for (const std::string& word : words) all += word + " ";
+    const Outcome outcome = run(words);
+    cr_assert_eq(outcome.code, 64, "%s: exit %d: %s", all.c_str(), outcome.code,
+                 outcome.err.c_str());
+    cr_assert_eq(outcome.out, "", "%s", all.c_str());
+    const auto said = cli::lines(outcome.err);
+    cr_assert(!said.empty() && said[0].starts_with("vpnd: "), "%s", all.c_str());
+    for (std::size_t i = 1; i < said.size(); ++i) {
+      cr_assert(said[i].starts_with("  "), "%s: %s", all.c_str(), said[i].c_str());
+    }
+  }
+}
+
+Test(words, the_version_names_protocol_and_library) {
+  const Outcome text = run({"version"});
+  cr_assert_eq(text.code, 0);
+  cr_assert_eq(text.out, run({"--version"}).out);
+  cr_assert_neq(text.out.find("libsodium"), std::string::npos);
+  const Outcome json = run({"version", "--json"});
+  cr_assert(json.out.starts_with("{\"schema\":\"vpnd.version/1\""));
+}
