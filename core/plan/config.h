@@ -41,7 +41,8 @@ struct ClientConfig : Common {
   std::vector<Prefix> include, exclude;
   Lan lan = Lan::private_only;
   std::vector<Prefix> lan_prefixes;
-  std::chrono::seconds timeout{30};  // until the first session; zero: never give up
+  // Until the first session; zero, the default of a file: never give up.
+  std::chrono::seconds timeout{30};
   friend bool operator==(const ClientConfig&, const ClientConfig&) = default;
 };
 
