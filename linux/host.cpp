@@ -19,6 +19,7 @@
 #include "linux/control_socket.h"
 #include "linux/keeper_loop.h"
 #include "linux/lower.h"
+#include "linux/patience.h"
 #include "linux/socket.h"
 #include "linux/state_dir.h"
 
@@ -57,7 +58,8 @@ std::vector<Fd> open_listeners(const std::vector<Endpoint>& endpoints) {
   std::vector<Fd> out;
   for (const Endpoint& e : endpoints) {
     const auto other = [&e](const Endpoint& o) { return o.port == e.port && o.address.is_v4(); };
-    out.push_back(nl::listening_socket(e, dual_stack(e) && std::ranges::none_of(endpoints, other)));
+    const bool dual = dual_stack(e) && std::ranges::none_of(endpoints, other);
+    out.push_back(nl::patiently([&] { return nl::listening_socket(e, dual); }));
     log(Level::notice, "listening on {}", e.text());
   }
   return out;

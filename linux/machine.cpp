@@ -11,6 +11,7 @@
 #include "core/host.h"
 #include "linux/apply.h"
 #include "linux/lower.h"
+#include "linux/patience.h"
 #include "linux/tun.h"
 
 namespace vpnd::host {
@@ -42,7 +43,8 @@ struct Tunnel::State {
   nl::Tun tun;
 };
 
-Tunnel::Tunnel(const std::string& name) : state_(std::make_unique<State>(nl::open_tun(name))) {}
+Tunnel::Tunnel(const std::string& name)
+    : state_(std::make_unique<State>(State{nl::patiently([&] { return nl::open_tun(name); })})) {}
 Tunnel::Tunnel(Tunnel&&) noexcept = default;
 Tunnel& Tunnel::operator=(Tunnel&&) noexcept = default;
 Tunnel::~Tunnel() = default;
