@@ -70,6 +70,15 @@ Child::Child(Child&& o) noexcept
       pipe_(std::move(o.pipe_)),
       output_(std::move(o.output_)) {}
 
+Child& Child::operator=(Child&& o) noexcept {
+  std::swap(pid_, o.pid_);
+  std::swap(status_, o.status_);
+  std::swap(ended_, o.ended_);
+  std::swap(pipe_, o.pipe_);
+  output_.swap(o.output_);
+  return *this;
+}
+
 Child::~Child() {
   if (pid_ < 0 || ended_) return;
   ::kill(pid_, SIGKILL);

@@ -42,6 +42,7 @@ class Child {
   // `netns`: -1 for the caller's own. Both of its outputs go to one pipe.
   Child(const std::vector<std::string>& arguments, int netns = -1);
   Child(Child&&) noexcept;
+  Child& operator=(Child&&) noexcept;  // the other one takes over what this one had
   ~Child();
   pid_t pid() const noexcept { return pid_; }
   void signal(int) const noexcept;

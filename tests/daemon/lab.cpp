@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: ISC
+#include "tests/daemon/lab.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <thread>
+
+#include "core/base/error.h"
+
+namespace vpnd::test {
+namespace {
+
+void write_setting(const char* path, const char* value) {
+  std::ofstream file(path);
+  file << value;
+  if (!file.flush()) throw Error(fmt::format("write {}", path), EIO);
+}
+
+void forward(const Namespace& ns) {
+  ns.run([] {
+    write_setting("/proc/sys/net/ipv4/ip_forward", "1");
+    write_setting("/proc/sys/net/ipv6/conf/all/forwarding", "1");
+  });
+}
+
+std::vector<std::string> split(const std::string& words) {
+  std::istringstream in(words);
+  std::vector<std::string> out;
+  for (std::string w; in >> w;) out.push_back(w);
+  return out;
+}
+
+}  // namespace
+
+bool eventually(const std::function<bool()>& check, double seconds) {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::duration<double>(seconds);
+  while (!check()) {
+    if (std::chrono::steady_clock::now() > end) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  return true;
+}
+
+Lab::Lab(int clients) : directory_(temporary_directory()) {
+  for (int i = 0; i < clients; ++i) {
+    clients_.push_back(std::make_unique<Namespace>());
+    const int net = i + 1;
+    join(*clients_.back(), "eth0",
+         {fmt::format("10.71.{}.2/24", net), fmt::format("fd71:{}::2/64", net)}, router_,
+         fmt::format("c{}", i),
+         {fmt::format("10.71.{}.1/24", net), fmt::format("fd71:{}::1/64", net)});
+    ip(*clients_.back(), fmt::format("route add default via 10.71.{}.1", net));
+    ip(*clients_.back(), fmt::format("-6 route add default via fd71:{}::1", net));
+  }
+  join(router_, "wan", {"203.0.113.1/24", "2001:db8:3::1/64"}, server_, "eth0",
+       {"203.0.113.2/24", "2001:db8:3::2/64"});
+  join(server_, "eth1", {"198.51.100.1/24", "2001:db8:5::1/64"}, target_, "eth0",
+       {"198.51.100.2/24", "2001:db8:5::2/64"});
+  forward(router_);
+  ip(server_, "route add default via 203.0.113.1");
+  ip(server_, "-6 route add default via 2001:db8:3::1");
+}
+
+void Lab::ip(const Namespace& ns, const std::string& words) const {
+  std::vector<std::string> arguments = split(words);
+  arguments.insert(arguments.begin(), "ip");
+  const Finished f = run_program(arguments, ns.fd());
+  if (f.status != 0) throw Error(fmt::format("ip {}: {}", words, f.output));
+}
+
+std::string Lab::key() {
+  const std::string path = directory_ + "/vpn.key";
+  if (std::filesystem::exists(path)) return path;
+  std::ofstream file(path, std::ios::binary);
+  for (int i = 1; i <= 32; ++i) file.put(static_cast<char>(i * 73 % 251));
+  file.close();
+  std::filesystem::permissions(
+      path, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+  return path;
+}
+
+std::vector<std::string> Lab::places(const std::string& who) {
+  return {"--state-dir", directory_ + "/" + who + "-state", "--run-dir",
+          directory_ + "/" + who + "-run"};
+}
+
+Child Lab::start_server(const std::vector<std::string>& words, const std::string& key_file) {
+  std::vector<std::string> arguments = {VPND_BINARY, "server"};
+  for (const auto& w : places("server")) arguments.push_back(w);
+  arguments.push_back(key_file.empty() ? key() : key_file);
+  arguments.insert(arguments.end(), words.begin(), words.end());
+  if (words.empty()) arguments.insert(arguments.end(), {"auto", "443", "vpns"});
+  Child child(arguments, server_.fd());
+  if (!child.says("ready")) {
+    const std::string said = child.output();
+    throw Error(fmt::format("the server did not start: {}", said));
+  }
+  return child;
+}
+
+Child Lab::begin_client(int i, const std::vector<std::string>& options, const std::string& key_file,
+                        const std::string& host) {
+  std::vector<std::string> arguments = {VPND_BINARY, "client"};
+  for (const auto& w : places(fmt::format("client{}", i))) arguments.push_back(w);
+  arguments.insert(arguments.end(), options.begin(), options.end());
+  arguments.insert(arguments.end(), {key_file.empty() ? key() : key_file, host, "443", "vpn0"});
+  return Child(arguments, client(i).fd());
+}
+
+Child Lab::start_client(int i, const std::vector<std::string>& options, const std::string& key_file,
+                        const std::string& host) {
+  Child child = begin_client(i, options, key_file, host);
+  if (!child.says("connected,")) {
+    const std::string said = child.output();
+    throw Error(fmt::format("client {} did not connect: {}", i, said));
+  }
+  return child;
+}
+
+Finished Lab::vpnd(const Namespace& ns, const std::string& who, std::vector<std::string> words) {
+  std::vector<std::string> arguments = {VPND_BINARY};
+  arguments.insert(arguments.end(), words.begin(), words.end());
+  for (const auto& w : places(who)) arguments.push_back(w);
+  return run_program(arguments, ns.fd());
+}
+
+bool Lab::ping(const Namespace& from, const std::string& to, int seconds) const {
+  return run_program({"ping", "-n", "-c", "1", "-W", std::to_string(seconds), to}, from.fd())
+             .status == 0;
+}
+
+std::string Lab::address(const Namespace& ns, const std::string& device) const {
+  const Finished f = run_program({"ip", "-4", "-o", "addr", "show", "dev", device}, ns.fd());
+  const auto at = f.output.find("inet ");
+  if (f.status != 0 || at == std::string::npos) return {};
+  const auto end = f.output.find_first_of("/ ", at + 5);
+  return f.output.substr(at + 5, end - at - 5);
+}
+
+Snapshot Lab::snapshot(const Namespace& ns) const {
+  Snapshot s = Snapshot::take();
+  ns.run([&] { s = Snapshot::take(); });
+  return s;
+}
+
+std::vector<pid_t> Lab::children(pid_t parent) {
+  std::ifstream file(fmt::format("/proc/{0}/task/{0}/children", parent));
+  std::vector<pid_t> out;
+  for (pid_t pid = 0; file >> pid;) out.push_back(pid);
+  return out;
+}
+
+}  // namespace vpnd::test
