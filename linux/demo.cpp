@@ -56,6 +56,7 @@ class Course {
   bool bring_up();
   std::optional<plan::Status> status_of(Place);
   void use();
+  void ask_for_losses();
   void look_at_the_wire();
   void stop();
   void compare_states();
@@ -185,6 +186,17 @@ void Course::use() {
   });
 }
 
+void Course::ask_for_losses() {
+  const auto status = status_of(Place::client);
+  report_.line(status && status->report.state == engine::ClientState::up &&
+                   status->report.counters.reconnects == 0,
+               "one session throughout",
+               status ? fmt::format("{} reconnects, {} of {} changes still in place",
+                                    status->report.counters.reconnects, status->changes_present,
+                                    status->changes_made)
+                      : "no answer");
+}
+
 void Course::look_at_the_wire() {
   const Seen seen = watch_->take();
   report_.line(seen.tunnel > 0 && seen.clear == 0 && seen.lost == 0, "on the wire",
@@ -256,6 +268,7 @@ Exit Course::run() {
   try {
     if (bring_up()) {
       use();
+      ask_for_losses();
       if (options_.keep) leave_up();
       look_at_the_wire();
       stop();
