@@ -70,13 +70,16 @@ void note_routes(Netlink& nl, HostFacts& facts, Family family) {
 
 HostFacts gather(Netlink& nl) {
   HostFacts facts;
+  const std::vector<Numbered> all = addresses(nl);
   for (const Link& link : links(nl)) {
     HostFacts::Link known;
     known.index = link.index;
     known.name = link.name;
     known.rp_filter = link.setting(kRpFilter);
     known.forwarding = link.setting(kForwarding);
-    known.addresses = addresses_of(nl, link.index);
+    for (const Numbered& a : all) {
+      if (a.index == link.index) known.addresses.push_back(a.prefix);
+    }
     facts.links.push_back(std::move(known));
   }
   facts.has_v6 = v6_usable();

@@ -47,7 +47,13 @@ struct Dumped {
 
 void add(Netlink&, const AddressOn&, int index);
 Answer remove(Netlink&, const AddressOn&, int index);
-// With their host bits, as they were given.
+struct Numbered {
+  int index = 0;  // of the device
+  Prefix prefix;  // with its host bits, as it was given
+};
+// Always of all devices: the kernel does not notice changes during a dump of only one
+// (net/ipv4/devinet.c sets no sequence number there), and could leave one out.
+std::vector<Numbered> addresses(Netlink&);
 std::vector<Prefix> addresses_of(Netlink&, int index);
 
 // `index`: the device of a unicast route, else 0.
@@ -60,6 +66,7 @@ std::vector<Dumped<Route>> routes(Netlink&, Family, std::optional<Table>, std::u
 
 Answer try_add(Netlink&, const Rule&);
 Answer remove(Netlink&, const Rule&);
+// The kernel does not mark a dump of rules that changed meanwhile: a rule may be missing then.
 std::vector<Dumped<Rule>> rules(Netlink&, Family);
 
 // For Netlink::echo: RTM_DELROUTE and RTM_DELRULE.

@@ -136,19 +136,26 @@ Answer remove(Netlink& nl, const AddressOn& a, int index) {
   return nl.try_request(m);
 }
 
-std::vector<Prefix> addresses_of(Netlink& nl, int index) {
+std::vector<Numbered> addresses(Netlink& nl) {
   Message m(RTM_GETADDR);
-  m.fixed<ifaddrmsg>().ifa_index = static_cast<std::uint32_t>(index);
-  return nl.dump<Prefix>(
-      m, "list the addresses", [index](const nlmsghdr* h) -> std::optional<Prefix> {
+  m.fixed<ifaddrmsg>();
+  return nl.dump<Numbered>(
+      m, "list the addresses", [](const nlmsghdr* h) -> std::optional<Numbered> {
+        if (h->nlmsg_type != RTM_NEWADDR) return std::nullopt;
         const auto* fixed = static_cast<const ifaddrmsg*>(mnl_nlmsg_get_payload(h));
-        if (h->nlmsg_type != RTM_NEWADDR || static_cast<int>(fixed->ifa_index) != index) {
-          return std::nullopt;
-        }
         const Attributes at(h, sizeof *fixed);
         const Bytes own = at.has(IFA_LOCAL) ? at.bytes(IFA_LOCAL) : at.bytes(IFA_ADDRESS);
-        return Prefix{address_from(own), fixed->ifa_prefixlen};
+        const Prefix prefix{address_from(own), fixed->ifa_prefixlen};
+        return Numbered{static_cast<int>(fixed->ifa_index), prefix};
       });
+}
+
+std::vector<Prefix> addresses_of(Netlink& nl, int index) {
+  std::vector<Prefix> own;
+  for (const Numbered& a : addresses(nl)) {
+    if (a.index == index) own.push_back(a.prefix);
+  }
+  return own;
 }
 
 Answer try_add(Netlink& nl, const Route& r, int index) {
