@@ -183,7 +183,7 @@ bool NoiseState::decrypt_and_hash(Bytes sealed, MutBytes out) {
 }
 
 bool NoiseState::mix_token(std::uint8_t token) {
-  switch (token) {
+  switch (static_cast<Token>(token)) {
     case ee:
       return dh(e_, progress_.re);
     case es:
@@ -194,9 +194,12 @@ bool NoiseState::mix_token(std::uint8_t token) {
       return dh(s_, progress_.rs);
     case psk:
       return mix_psk();
-    default:
+    case e:
+    case s:
+    case end:
       return false;
   }
+  return false;
 }
 
 bool NoiseState::write_token(std::uint8_t token, MutBytes& out) {
