@@ -113,8 +113,7 @@ void Driver::turn() {
   effects();
   while (const auto conn = engine_.next_ready()) {
     Carrier* c = carriers_.find(*conn);
-    if (c == nullptr || !load(*c)) break;
-    touch(*c);
+    if (c != nullptr && load(*c)) touch(*c);  // each is named once: go on to the next
   }
   effects();
 }

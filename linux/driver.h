@@ -58,6 +58,7 @@ class Driver {
 
  private:
   void feed(Carrier&, std::size_t fresh);
+  void make_room(Carrier&) noexcept;
   void settle(Carrier&, bool filled);
   void discard(Carrier&);
   void write_tun() noexcept;
@@ -113,7 +114,7 @@ class Driver {
   };
   std::deque<Drain> drains_;  // all wait equally long, so the first is the next
 
-  bool lowered_ = false;  // some carrier left the keeper's congestion control
+  std::string lowered_;  // the congestion control of carriers that left the keeper's choice
   bool stopping_ = false, finished_ = false;
   TimePoint stop_by_ = kNever;
 };

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "core/base/log.h"
 #include "linux/driver.h"
 #include "linux/socket.h"
 
@@ -20,6 +21,7 @@ using Stage = Carrier::Stage;
 constexpr std::size_t kTurnBytes = 1024 * 1024;  // of one connection, before others have their turn
 constexpr std::size_t kCompactBelow = 256 * 1024;
 constexpr std::size_t kMostDraining = 512;
+static_assert(kCompactBelow > engine::Engine::max_receive());
 constexpr Duration kDrainFor = 2s;
 constexpr std::uint64_t kJudgeAfter = 256 * 1024;  // bytes sent
 constexpr std::uint32_t kShortPathUs = 1000;
@@ -87,24 +89,28 @@ void Driver::feed(Carrier& c, std::size_t fresh) {
     write_tun();
     c.begin += used;
   }
+  make_room(c);
   // A hang-up must be seen before the next bytes are given to a dead id.
   effects();
 }
 
-// Between reads: an idle connection gives its buffer back, a partial record moves to the front when
-// the room behind it gets short.
-void Driver::settle(Carrier& c, bool filled) {
-  touch(c);
-  if (c.stage != Stage::open) c.begin = c.end = 0;
-  const bool partial = c.begin < c.end;
-  c.read_on = c.stage == Stage::open && (partial || filled);
-  if (!partial) c.begin = c.end = 0;
-  if (!c.read_on) {
-    buffers_.give_back(std::move(c.buffer));
+// A read into no room at all would look like the end of the stream: a partial record moves to the
+// front when the room behind it gets short.
+void Driver::make_room(Carrier& c) noexcept {
+  if (c.begin == c.end) {
+    c.begin = c.end = 0;
   } else if (kReceiveBuffer - c.end < kCompactBelow && c.begin > 0) {
     std::memmove(c.buffer.get(), c.buffer.get() + c.begin, c.end - c.begin);
     c.end -= std::exchange(c.begin, 0);
   }
+}
+
+// Between reads: an idle connection gives its buffer back.
+void Driver::settle(Carrier& c, bool filled) {
+  touch(c);
+  if (c.stage != Stage::open) c.begin = c.end = 0;
+  c.read_on = c.stage == Stage::open && (c.begin < c.end || filled);
+  if (!c.read_on) buffers_.give_back(std::move(c.buffer));
 }
 
 void Driver::discard(Carrier& c) {
@@ -168,15 +174,21 @@ void Driver::sent(Carrier& c, ssize_t result) {
 }
 
 // BBR, which the keeper chose, costs throughput on a path of microseconds and is worth much on
-// every other; an unprivileged process may choose only what the host allows to all.
+// every other. An unprivileged process may choose only what the host allows to all: reno always.
 void Driver::judge_path(Carrier& c) {
   c.path_judged = true;
+  const int fd = c.fd.get();
   tcp_info info{};
   socklen_t size = sizeof info;
-  if (getsockopt(c.fd.get(), IPPROTO_TCP, TCP_INFO, &info, &size) < 0) return;
+  if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) < 0) return;
   if (info.tcpi_min_rtt == 0 || info.tcpi_min_rtt >= kShortPathUs) return;
-  use_congestion_control(c.fd.get(), "cubic");
-  lowered_ = lowered_ || congestion_control(c.fd.get()) == "cubic";
+  if (congestion_control(fd) != "bbr") return;
+  for (const char* name : {"cubic", "reno"}) {
+    use_congestion_control(fd, name);
+    if (congestion_control(fd) != name) continue;
+    lowered_ = name;
+    return;
+  }
 }
 
 // ---- ends
@@ -187,6 +199,7 @@ void Driver::fail(Carrier& c, int errnum) {
   if (c.stage == Stage::closing) return;
   if (c.stage == Stage::finishing || c.stage == Stage::draining) return close(c);
   if (c.stage != Stage::failing) {
+    log(Level::debug, "carrier {}: error {}", c.slot, errnum);
     c.errnum = errnum;
     c.stage = Stage::failing;
     shutdown(c.fd.get(), SHUT_RDWR);
@@ -226,7 +239,9 @@ void Driver::close(Carrier& c) {
   touch(c);
 }
 
+// Nothing is in flight any more; whatever the engine still kept for it may go.
 void Driver::dispose(Carrier& c) {
+  engine_.closed(c.conn, c.errnum, now_);
   buffers_.give_back(std::move(c.buffer));
   if (c.sending) spare_sendings_.push_back(std::move(c.sending));
   carriers_.remove(c);

@@ -100,7 +100,7 @@ void Driver::on(plan::to_engine::ReportPlease, Fd) {
   head.report = engine_.report(now_);
   std::vector<engine::PeerReport> peers = std::exchange(head.report.peers, {});
   head.rows = static_cast<std::uint32_t>(peers.size());
-  head.cubic = lowered_;
+  head.congestion = lowered_;
   link_.send(head);
   for (std::size_t i = 0; i < peers.size(); i += plan::kPeersAMessage) {
     plan::to_keeper::ReportRows rows;

@@ -82,7 +82,7 @@ void fields(Io& io, to_keeper::ReportHead& m) {
   io.number(m.report.half_open);
   io.number(m.report.draining);
   io.limited(m.rows, 1u << 20);
-  io.boolean(m.cubic);
+  io.text(m.congestion, 16);
 }
 template<class Io>
 void fields(Io& io, engine::PeerReport& r) {

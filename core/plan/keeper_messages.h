@@ -53,7 +53,7 @@ struct LogLine {
 struct ReportHead {  // peers is left empty; the rows follow
   engine::Report report;
   std::uint32_t rows = 0;
-  bool cubic = false;  // some carrier was lowered from the keeper's choice
+  std::string congestion;  // of carriers that left the keeper's choice; empty: none did
 };
 struct ReportRows {  // at most kPeersAMessage
   std::vector<engine::PeerReport> rows;

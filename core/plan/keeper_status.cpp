@@ -58,7 +58,7 @@ Status Keeper::status() {
     for (const Prefix& p : interface->addresses) out.addresses.push_back(p.text());
   }
   const std::uint16_t kinds = tunnel_ ? tunnel_->kinds() : wire::kKindPlain;
-  if (last_head_.cubic) out.congestion = "cubic";
+  out.congestion = last_head_.congestion;
   out.driver = ready_.uring ? "io_uring" : "epoll";
   out.offload = offload_text(kinds);
   out.fallbacks = fallback_texts(ready_.fallbacks, kinds);
