@@ -26,7 +26,7 @@ void judge(const Fd& fd, const std::string& path, off_t most) {
   }
   if ((info.st_mode & 077) != 0) {
     throw Error(fmt::format("{} can be read by others (mode {:04o})", path, info.st_mode & 07777),
-                0, {}, Exit::config, "A private key must be 0600: chmod 600 " + path);
+                0, {}, Exit::permission, "A private key must be 0600: chmod 600 " + path);
   }
   if (info.st_size > most) {
     throw Error(path + " is too large for what it should hold", 0, {}, Exit::config);
