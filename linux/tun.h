@@ -17,8 +17,8 @@ struct Tun {
   bool persistent = false;
 };
 
-// `name` empty: the lowest free vpnN. The device is owned by uid 0 before it is up (TUNSETOWNER), so
-// that no other local user can attach a queue and read its packets; it is down, and without
+// `name` empty: the lowest free vpnN. The device is owned by uid 0 before it is up (TUNSETOWNER),
+// so that no other local user can attach a queue and read its packets; it is down, and without
 // addresses. Errors: in use (Exit::temporary), no /dev/net/tun, no CAP_NET_ADMIN; each with remedy.
 Tun open_tun(const std::string& name);
 
