@@ -12,7 +12,7 @@ void init() {
 }
 
 void random_bytes(std::span<std::uint8_t> out) noexcept {
-  randombytes_buf(out.data(), out.size());
+  if (!out.empty()) randombytes_buf(out.data(), out.size());  // the library wants no null pointer
 }
 
 Key random_key() {

@@ -16,7 +16,22 @@
 
 using namespace vpnd::crypto;
 
+// AddressSanitizer answers mlock itself, and locks nothing.
+#if defined(__SANITIZE_ADDRESS__)
+#define VPND_TEST_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define VPND_TEST_ASAN 1
+#endif
+#endif
+
 namespace {
+
+#ifdef VPND_TEST_ASAN
+constexpr bool kLocksAreReal = false;
+#else
+constexpr bool kLocksAreReal = true;
+#endif
 
 void start() {
   init();
@@ -127,6 +142,7 @@ Test(secret, arena_grows_by_locked_blocks) {
   const std::string last = vm_flags(many.back().bytes().data());
   cr_assert(first.find(" dd") != std::string::npos, "in core dumps: %s", first.c_str());
   cr_assert(last.find(" dd") != std::string::npos);
+  if (!kLocksAreReal) return;
   const bool both_locked = first.find(" lo") != std::string::npos &&  //
                            last.find(" lo") != std::string::npos;
   cr_assert_eq(arena::locked(), both_locked);
