@@ -7,6 +7,7 @@ namespace vpnd::crypto {
 namespace {
 
 std::string encode(std::span<const std::uint8_t> bytes, int variant) {
+  if (bytes.empty()) return {};  // the library wants no null pointer
   std::string text(sodium_base64_encoded_len(bytes.size(), variant), '\0');
   sodium_bin2base64(text.data(), text.size(), bytes.data(), bytes.size(), variant);
   text.pop_back();  // the terminating zero
@@ -14,6 +15,7 @@ std::string encode(std::span<const std::uint8_t> bytes, int variant) {
 }
 
 bool decode(std::string_view text, std::span<std::uint8_t> out, int variant) noexcept {
+  if (text.empty() || out.empty()) return text.empty() && out.empty();
   std::size_t length = 0;
   // Without an end pointer the library refuses text that goes on after the last digit.
   const int failed = sodium_base642bin(out.data(), out.size(), text.data(), text.size(), nullptr,
