@@ -221,7 +221,6 @@ void Network::read(Host& h, ConnId id, Pipe& in) {
       if (record_tun) h.tun.emplace_back(p.packet.begin(), p.packet.end());
     }
     in.unread.erase(in.unread.begin(), in.unread.begin() + static_cast<std::ptrdiff_t>(used));
-    in.outstanding -= used;
     if (used == 0 && !batch_.full()) break;
   }
 }
@@ -232,6 +231,7 @@ void Network::arrive(Link& l, bool to_server) {
   while (!in.flying.empty() && in.flying.front().at <= now_.mono) {
     Raw bytes = std::move(in.flying.front().bytes);
     in.flying.pop_front();
+    in.outstanding -= bytes.size();
     // Any split of a stream is a legal one.
     const std::size_t cut = bytes.size() > 1 ? 1 + random_() % bytes.size() : bytes.size();
     for (const Bytes part : {Bytes(bytes).first(cut), Bytes(bytes).subspan(cut)}) {
@@ -240,7 +240,6 @@ void Network::arrive(Link& l, bool to_server) {
     }
     if (h == nullptr) {
       l.heard.insert(l.heard.end(), in.unread.begin(), in.unread.end());
-      in.outstanding -= in.unread.size();
       in.unread.clear();
     }
   }

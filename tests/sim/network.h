@@ -30,7 +30,7 @@ struct Pipe {
     Raw bytes;
   };
   std::deque<Chunk> flying;
-  std::size_t outstanding = 0;  // flying or unread
+  std::size_t outstanding = 0;  // bytes flying: what a window bounds
   Raw unread;
   bool fin_sent = false, fin_seen = false;
 };

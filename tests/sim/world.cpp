@@ -106,4 +106,11 @@ bool is_up(const Host& h) {
   return h.state == engine::ClientState::up;
 }
 
+bool joined(Network& net, const Host& h) {
+  if (!is_up(h) || !net.server().engine) return false;
+  const auto peers = net.server().engine->report(net.now()).peers;
+  return std::ranges::any_of(
+      peers, [&](const auto& p) { return p.inner_v4 == h.lease.client_v4.address; });
+}
+
 }  // namespace vpnd::sim

@@ -30,5 +30,7 @@ Tagged read_packet(const Raw&);
 std::vector<std::uint32_t> numbers_of(const std::vector<Raw>&, std::uint32_t flow);
 
 bool is_up(const Host&);
+// Both sides agree that it is up: the client's confirmation has reached the server.
+bool joined(Network&, const Host&);
 
 }  // namespace vpnd::sim
