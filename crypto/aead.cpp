@@ -56,6 +56,12 @@ bool has_aes() noexcept {
   return sodium_runtime_has_aesni() != 0 && sodium_runtime_has_pclmul() != 0;
 }
 
+// libsodium declares its pointers never null; an empty span's may be.
+std::uint8_t* at(std::span<std::uint8_t> text) noexcept {
+  static std::uint8_t nothing;
+  return text.empty() ? &nothing : text.data();
+}
+
 }  // namespace
 
 std::uint16_t offered_ciphers() noexcept {
@@ -84,18 +90,18 @@ void AeadKey::seal(Nonce nonce, std::span<const std::uint8_t> ad, std::span<std:
   switch (cipher_) {
     case Cipher::chacha20_poly1305:
       crypto_aead_chacha20poly1305_ietf_encrypt_detached(
-          text.data(), tag.data(), nullptr, text.data(), text.size(), ad.data(), ad.size(), nullptr,
+          at(text), tag.data(), nullptr, at(text), text.size(), ad.data(), ad.size(), nullptr,
           little_endian(nonce).data(), state_.bytes().data());
       return;
     case Cipher::aes256_gcm:
-      crypto_aead_aes256gcm_encrypt_detached_afternm(text.data(), tag.data(), nullptr, text.data(),
+      crypto_aead_aes256gcm_encrypt_detached_afternm(at(text), tag.data(), nullptr, at(text),
                                                      text.size(), ad.data(), ad.size(), nullptr,
                                                      big_endian(nonce).data(), expanded(state_));
       return;
     case Cipher::aegis256:
 #if VPND_HAVE_AEGIS
-      crypto_aead_aegis256_encrypt_detached(text.data(), tag.data(), nullptr, text.data(),
-                                            text.size(), ad.data(), ad.size(), nullptr,
+      crypto_aead_aegis256_encrypt_detached(at(text), tag.data(), nullptr, at(text), text.size(),
+                                            ad.data(), ad.size(), nullptr,
                                             aegis_nonce(nonce).data(), state_.bytes().data());
 #endif
       return;
@@ -108,16 +114,16 @@ bool AeadKey::open(Nonce nonce, std::span<const std::uint8_t> ad, std::span<std:
   switch (cipher_) {
     case Cipher::chacha20_poly1305:
       return crypto_aead_chacha20poly1305_ietf_decrypt_detached(
-                 text.data(), nullptr, text.data(), text.size(), tag.data(), ad.data(), ad.size(),
+                 at(text), nullptr, at(text), text.size(), tag.data(), ad.data(), ad.size(),
                  little_endian(nonce).data(), state_.bytes().data()) == 0;
     case Cipher::aes256_gcm:
       return crypto_aead_aes256gcm_decrypt_detached_afternm(
-                 text.data(), nullptr, text.data(), text.size(), tag.data(), ad.data(), ad.size(),
+                 at(text), nullptr, at(text), text.size(), tag.data(), ad.data(), ad.size(),
                  big_endian(nonce).data(), expanded(state_)) == 0;
     case Cipher::aegis256:
 #if VPND_HAVE_AEGIS
       return crypto_aead_aegis256_decrypt_detached(
-                 text.data(), nullptr, text.data(), text.size(), tag.data(), ad.data(), ad.size(),
+                 at(text), nullptr, at(text), text.size(), tag.data(), ad.data(), ad.size(),
                  aegis_nonce(nonce).data(), state_.bytes().data()) == 0;
 #else
       return false;
