@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: ISC
 #pragma once
 
-// A predecessor that was killed a moment ago may have an engine that is still dying, and with it the
-// port and the device. What is "in use" gets one second to become free.
+// A predecessor that was killed a moment ago may have an engine that is still dying, and with it
+// the port and the device. What is "in use" gets one second to become free.
 
 #include <chrono>
 #include <thread>
@@ -11,7 +11,7 @@
 
 namespace vpnd::nl {
 
-template <typename Make>
+template<typename Make>
 auto patiently(Make make) -> decltype(make()) {
   constexpr int kTurns = 50;
   for (int turn = 0;; ++turn) {

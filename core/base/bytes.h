@@ -13,7 +13,7 @@ namespace vpnd {
 
 using Bytes = std::span<const std::uint8_t>;
 using MutBytes = std::span<std::uint8_t>;
-template <std::size_t N>
+template<std::size_t N>
 using ByteArray = std::array<std::uint8_t, N>;
 
 constexpr std::uint16_t load_le16(const std::uint8_t* p) noexcept {

@@ -17,9 +17,9 @@ enum class Exit : int {
   usage = 64,
   unavailable = 69,  // no endpoint answered, or its name does not resolve
   software = 70,
-  os = 71,           // the kernel lacks something
-  temporary = 75,    // another process holds the tunnel or the port
-  protocol = 76,     // answered or silent, but no session
+  os = 71,         // the kernel lacks something
+  temporary = 75,  // another process holds the tunnel or the port
+  protocol = 76,   // answered or silent, but no session
   permission = 77,
   config = 78,
 };

@@ -14,7 +14,9 @@ void set_log(LogSink sink, Level most_verbose) noexcept {
   g_most_verbose = most_verbose;
 }
 
-bool log_wants(Level level) noexcept { return g_sink != nullptr && level <= g_most_verbose; }
+bool log_wants(Level level) noexcept {
+  return g_sink != nullptr && level <= g_most_verbose;
+}
 
 void log_line(Level level, std::string_view line) noexcept {
   if (log_wants(level)) g_sink(level, line);

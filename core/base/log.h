@@ -17,7 +17,7 @@ bool log_wants(Level) noexcept;
 void log_line(Level, std::string_view) noexcept;
 
 // Set-up and events only, never per packet.
-template <typename... Args>
+template<typename... Args>
 void log(Level level, fmt::format_string<Args...> format, Args&&... args) {
   if (log_wants(level)) log_line(level, fmt::format(format, std::forward<Args>(args)...));
 }

@@ -12,9 +12,9 @@ namespace vpnd::wire {
 
 struct IpInfo {
   Address source, destination;
-  std::uint8_t protocol = 0;        // of the header at transport_offset; v6: after extensions
+  std::uint8_t protocol = 0;  // of the header at transport_offset; v6: after extensions
   std::uint16_t transport_offset = 0;
-  bool fragment = false;            // any fragment, the first included
+  bool fragment = false;  // any fragment, the first included
   bool v6_extensions = false;
 };
 

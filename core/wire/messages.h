@@ -73,7 +73,7 @@ inline constexpr std::uint64_t kHardBytes = std::uint64_t{1} << 38;
 inline constexpr auto kRekeyAfter = 120s;  // +- 10 %
 inline constexpr auto kHardStop = 600s;    // from the last completed DH re-key
 inline constexpr auto kConfirmWithin = 5s;
-inline constexpr auto kUnauthMin = 5s;  // one deadline for all that never authenticate,
+inline constexpr auto kUnauthMin = 5s;   // one deadline for all that never authenticate,
 inline constexpr auto kUnauthMax = 60s;  // uniform between these
 inline constexpr std::uint64_t kClockWindowMs = 180'000;
 

@@ -26,7 +26,8 @@ struct VnetHeader {
 static_assert(sizeof(VnetHeader) == 10);
 
 inline constexpr std::uint8_t kVnetNeedsChecksum = 1;
-inline constexpr std::uint8_t kVnetGsoTcp4 = 1, kVnetGsoTcp6 = 4, kVnetGsoUdp = 5, kVnetGsoEcn = 0x80;
+inline constexpr std::uint8_t kVnetGsoTcp4 = 1, kVnetGsoTcp6 = 4, kVnetGsoUdp = 5,
+                              kVnetGsoEcn = 0x80;
 
 enum class Kind : std::uint8_t { plain = 0, needs_checksum = 1, tso4 = 2, tso6 = 3, uso = 4 };
 inline constexpr std::uint16_t kKindPlain = 1;  // bit of kind 0, always announced

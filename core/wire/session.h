@@ -32,8 +32,8 @@ class EpochKeys {
   // Opens the record peeked at: body is L + T bytes, decrypted in place.
   [[nodiscard]] bool open(const Header&, MutBytes body) noexcept;
 
-  void ratchet();                          // SWITCH(0)
-  void rekey(const crypto::Key& q);        // SWITCH(1)
+  void ratchet();                    // SWITCH(0)
+  void rekey(const crypto::Key& q);  // SWITCH(1)
   std::size_t tag() const noexcept { return crypto::tag_length(cipher_); }
   std::uint64_t bytes() const noexcept { return bytes_; }  // plaintext in this epoch
   std::uint64_t records() const noexcept { return counter_.next(); }
