@@ -84,7 +84,7 @@ void make_and_kill(const std::string& interface, const std::string& state,
     auto* held = new plan::Applied(host.apply(objects));
     (void)held;
     (void)new Host(std::move(host));
-    (void)::dup(tun.fd.get());
+    cr_assert_geq(::dup(tun.fd.get()), 0);
   });
   ::kill(pid, SIGKILL);
   ::waitpid(pid, nullptr, 0);
