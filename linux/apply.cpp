@@ -7,6 +7,7 @@
 #include "core/base/log.h"
 #include "linux/facts.h"
 #include "linux/held.h"
+#include "linux/setting.h"
 
 namespace vpnd::nl {
 namespace {
@@ -35,6 +36,7 @@ void Host::note_in(const std::string& state_dir, const std::string& interface) {
 
 HostFacts Host::facts() {
   HostFacts facts = gather(sockets_->rt);
+  if (sockets_->journal) as_before(facts, sockets_->journal->directory());
   try {
     facts.drop_chains = forward_drop_chains(sockets_->nft);
   } catch (const Error& e) {

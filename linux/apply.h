@@ -40,6 +40,7 @@ class Host {
   // sweep().
   void note_in(const std::string& state_dir, const std::string& interface);
 
+  // With note_in(): as if no tunnel of ours had changed a setting.
   HostFacts facts();
   // Throws Error; then nothing of `objects` is left. Runs `before` with each object's number first
   // (fault injection in tests, progress in logs). An object that exists already and is not ours is

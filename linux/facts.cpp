@@ -77,6 +77,7 @@ HostFacts gather(Netlink& nl) {
     known.name = link.name;
     known.rp_filter = link.setting(kRpFilter);
     known.forwarding = link.setting(kForwarding);
+    known.bridge = link.bridge;
     for (const Numbered& a : all) {
       if (a.index == link.index) known.addresses.push_back(a.prefix);
     }
@@ -88,6 +89,9 @@ HostFacts gather(Netlink& nl) {
   facts.rp_filter_all = netconf_all(nl, AF_INET, NETCONFA_RP_FILTER);
   facts.v6_forwarding_all = netconf_all(nl, AF_INET6, NETCONFA_FORWARDING);
   facts.has_force_forwarding = sysctl6("all", "force_forwarding").has_value();
+  for (HostFacts::Link& link : facts.links) {
+    link.force_forwarding = sysctl6(link.name, "force_forwarding").value_or(0);
+  }
   return facts;
 }
 

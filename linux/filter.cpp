@@ -12,6 +12,8 @@ constexpr std::int32_t kPriorityRaw = -300;
 constexpr std::int32_t kPriorityMangle = -150;
 constexpr std::int32_t kPriorityFilter = 0;
 constexpr std::int32_t kPrioritySrcnat = 100;
+// A match is two expressions, and a rule holds 128 (NFT_RULE_MAXEXPRS, linux/netfilter).
+constexpr std::size_t kNamesInRule = 60;
 constexpr std::uint8_t kTcp = 6;
 constexpr std::uint8_t kUdp = 17;
 
@@ -103,6 +105,20 @@ NftChain mss_chain(const FilterTable& t) {
   return chain;
 }
 
+// What leaves by a device that came later, a bridge of containers or another tunnel, is the affair
+// of who brought it. One rule holds so many names; with more the first one stays out, and these
+// devices are closed as well.
+void keep_apart(const std::vector<std::string>& devices, Family family, NftChain& chain) {
+  if (!devices.empty() && devices.size() <= kNamesInRule) {
+    std::vector<NftMatch> elsewhere{NftFamily{family}};
+    for (const std::string& name : devices) elsewhere.push_back(not_out(name));
+    chain.rules.push_back(accept(std::move(elsewhere), "to devices that came later or forwarded"));
+  }
+  for (const std::string& name : devices) {
+    chain.rules.push_back(drop({in(name), NftFamily{family}}, "did not forward before: " + name));
+  }
+}
+
 NftChain forward_chain(const FilterTable& t) {
   NftChain chain{"vpn_fwd", NftChain::Hook::forward, kPriorityFilter, false, {}};
   const std::string& tun = t.interface;
@@ -118,6 +134,10 @@ NftChain forward_chain(const FilterTable& t) {
   chain.rules.push_back(accept({in(tun)}, "from clients"));
   chain.rules.push_back(accept({out(tun), NftEstablished{}}, "answers to clients"));
   chain.rules.push_back(drop({out(tun)}, "not asked for by a client"));
+  for (const std::string& name : t.bridges)
+    chain.rules.push_back(accept({in(name), out(name)}, "within one bridge: " + name));
+  keep_apart(t.apart_v4, Family::v4, chain);
+  keep_apart(t.apart_v6, Family::v6, chain);
   return chain;
 }
 

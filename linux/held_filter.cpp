@@ -64,7 +64,7 @@ HeldPtr hold(Sockets& s, const ForeignAccept& a) {
   return std::make_unique<HeldAccept>(s, a);
 }
 bool is_present(Sockets& s, const FilterTable& t) {
-  return table_present(s.nft, t.interface);
+  return present(s.nft, t);
 }
 bool is_present(Sockets& s, const ForeignAccept& a) {
   return present(s.nft, a);

@@ -72,6 +72,7 @@ class Lowering {
     table.external = forward.external;
     table.isolate = forward.isolate;
     table.server_lan = forward.server_lan;
+    keep_apart(table, forward);
     std::vector<Prefix> ours = forward.server_lan;
     ours.push_back(forward.pool_v4);
     if (forward.pool_v6) ours.push_back(*forward.pool_v6);
@@ -81,6 +82,19 @@ class Lowering {
       const bool whole =
           std::any_of(ours.begin(), ours.end(), [&](const Prefix& o) { return o.contains(p); });
       if (is_private(p) && !is_link_local(p) && !whole) table.server_private.push_back(p);
+    }
+  }
+
+  // Which device a packet came in by decides whether it is forwarded, so these are the ones for
+  // which there was no forwarding.
+  void keep_apart(FilterTable& table, const plan::Forward& forward) const {
+    const bool v6 = forward.pool_v6 && facts_.has_v6 && facts_.v6_forwarding_all == 0;
+    for (const HostFacts::Link& link : facts_.links) {
+      if (link.name == forward.interface || link.name == "lo") continue;
+      const bool apart_v4 = link.forwarding == 0, apart_v6 = v6 && link.force_forwarding == 0;
+      if (apart_v4) table.apart_v4.push_back(link.name);
+      if (apart_v6) table.apart_v6.push_back(link.name);
+      if (link.bridge && (apart_v4 || apart_v6)) table.bridges.push_back(link.name);
     }
   }
 

@@ -21,6 +21,10 @@ std::string destination(const Prefix& to) {
   return to.length == 0 ? "default" : to.text();
 }
 
+std::string names(const std::vector<std::string>& values) {
+  return fmt::format("{}", fmt::join(values, " "));
+}
+
 std::string list(const auto& values) {
   std::string out;
   for (const auto& v : values) out += (out.empty() ? "" : " ") + v.text();
@@ -76,6 +80,8 @@ std::string line(const FilterTable& t) {
   if (t.isolate) add("clients apart");
   if (!t.server_private.empty()) add("closed to clients: " + list(t.server_private));
   if (!t.server_lan.empty()) add("open to clients: " + list(t.server_lan));
+  if (!t.apart_v4.empty()) add("not routed between (v4): " + names(t.apart_v4));
+  if (!t.apart_v6.empty()) add("not routed between (v6): " + names(t.apart_v6));
   return out;
 }
 

@@ -43,10 +43,10 @@ struct Rule {
   std::uint32_t priority = 0;
   Table table{};
   std::optional<Fwmark> mark;
-  bool invert = false;              // "not fwmark"
-  std::optional<Endpoint> to;       // with ip_protocol: `to ADDR ipproto tcp dport PORT`
-  bool root_only = false;           // uidrange 0-0
-  bool suppress_default = false;    // suppress_prefixlength 0
+  bool invert = false;            // "not fwmark"
+  std::optional<Endpoint> to;     // with ip_protocol: `to ADDR ipproto tcp dport PORT`
+  bool root_only = false;         // uidrange 0-0
+  bool suppress_default = false;  // suppress_prefixlength 0
   friend bool operator==(const Rule&, const Rule&) = default;
 };
 
@@ -77,8 +77,12 @@ struct FilterTable {
   bool masquerade = false;
   std::optional<Address> external;
   bool isolate = false;
-  std::vector<Prefix> server_lan;     // opened
+  std::vector<Prefix> server_lan;      // opened
   std::vector<Prefix> server_private;  // the host's own private networks: refused unless opened
+  // Devices that did not forward before we came. Turning it on for the tunnel turns it on between
+  // them as well, which nobody asked for: nothing is routed from one of them to another.
+  // Within a bridge frames pass through the same hook (br_netfilter) without being routed.
+  std::vector<std::string> apart_v4, apart_v6, bridges;
   friend bool operator==(const FilterTable&, const FilterTable&) = default;
 };
 
@@ -102,7 +106,9 @@ struct HostFacts {
     int rp_filter = 0;  // the interface's own value
     int forwarding = 0;
     std::vector<Prefix> addresses;
-    std::vector<Prefix> connected;  // made by the kernel for an address: scope link, protocol kernel
+    std::vector<Prefix> connected;  // made by the kernel: scope link, protocol kernel
+    int force_forwarding = 0;       // IPv6; 0 where the kernel has none
+    bool bridge = false;
   };
   std::vector<Link> links;
   std::vector<std::string> uplinks_v4, uplinks_v6;  // devices of default routes in main
@@ -120,6 +126,7 @@ struct HostFacts {
   std::vector<DropChain> drop_chains;  // forward hook, policy drop, not ours
 };
 
-std::string describe(const Object&);  // one line: "+ rule 30001 not fwmark 42069 -> table 42069 (v4)"
+// One line: "+ rule 30001 not fwmark 42069 -> table 42069 (v4)".
+std::string describe(const Object&);
 
 }  // namespace vpnd::nl

@@ -12,7 +12,8 @@
 namespace vpnd::nl {
 namespace {
 
-constexpr char kForwarding[] = "forwarding";
+constexpr char kForwarding[] = "forwarding", kForceForwarding[] = "force_forwarding";
+constexpr int kForwarding4 = 1;  // IPV4_DEVCONF_FORWARDING, linux/ip.h
 
 bool overwrites_all(const Setting& s) {
   return s.family == Family::v6 && s.interface == "all" && s.key == kForwarding;
@@ -39,7 +40,36 @@ bool wanted_by_another(const Setting& s, const std::string& directory, const std
   return false;
 }
 
+// The old value, unless somebody else has set another since.
+void take_back(const Setting& s, int& value) noexcept {
+  if (value == s.ours) value = s.before;
+}
+
+void take_back(HostFacts& facts, const Setting& s) noexcept {
+  if (overwrites_all(s)) take_back(s, facts.v6_forwarding_all);
+  for (HostFacts::Link& link : facts.links) {
+    if (link.name != s.interface) continue;
+    const bool v4 = s.family == Family::v4 && link.index == s.index;
+    if (v4 && number_of(s) == kForwarding4) take_back(s, link.forwarding);
+    if (s.family == Family::v6 && s.key == kForceForwarding) take_back(s, link.force_forwarding);
+  }
+}
+
 }  // namespace
+
+void as_before(HostFacts& facts, const std::string& directory) {
+  const auto all = journals(directory);
+  for (const JournalCopy& copy : all) {
+    for (const std::string& line : copy.lines) {
+      if (const auto s = Setting::parse(line)) take_back(facts, *s);
+    }
+  }
+  for (const JournalCopy& copy : all) {
+    for (HostFacts::Link& link : facts.links) {
+      if (link.name == copy.interface) link.forwarding = link.force_forwarding = 1;
+    }
+  }
+}
 
 bool Setting::same_place(const Setting& o) const noexcept {
   return family == o.family && interface == o.interface && index == o.index && key == o.key;

@@ -40,4 +40,8 @@ struct Exception {
 };
 std::vector<Exception> exceptions(const Setting&);
 
+// Puts into the facts what stood in the place of settings that tunnels have changed, our own among
+// them. A device of ours was made to forward, so it counts as one that does.
+void as_before(HostFacts&, const std::string& directory);
+
 }  // namespace vpnd::nl

@@ -70,26 +70,7 @@ void about(const plan::Capture& capture, const HostFacts& facts, Lines& out) {
   }
 }
 
-// Forwarding between two other interfaces comes along when it is turned on for both.
-void about_routing(const plan::Forward& forward, const HostFacts& facts, Lines& out) {
-  std::string opened;
-  int count = 0;
-  const auto names = forwarding_links(facts, Family::v4, forward.interface);
-  for (const HostFacts::Link& link : facts.links) {
-    if (link.forwarding != 0) continue;
-    if (std::find(names.begin(), names.end(), link.name) == names.end()) continue;
-    opened += (opened.empty() ? "" : ", ") + link.name;
-    ++count;
-  }
-  if (count < 2) return;
-  out.push_back(
-      fmt::format("forwarding is turned on for {}: this host then also routes between "
-                  "their networks",
-                  opened));
-}
-
 void about(const plan::Forward& forward, const HostFacts& facts, Lines& out) {
-  about_routing(forward, facts, out);
   if (facts.uplinks_v4.empty()) {
     out.push_back("this host has no IPv4 default route: clients reach only what it can reach");
   }
@@ -103,7 +84,8 @@ void about(const plan::Forward& forward, const HostFacts& facts, Lines& out) {
   const bool v6 = forward.pool_v6 && facts.has_v6;
   if (v6 && !facts.has_force_forwarding && facts.v6_forwarding_all == 0) {
     out.push_back(
-        "this kernel has no IPv6 forwarding by interface: it is turned on for all of them");
+        "this kernel has no IPv6 forwarding by interface: it is turned on for all of them, and "
+        "interfaces that come later are routed between");
   }
   if (forward.pool_v6 && !facts.has_v6) {
     out.push_back("this host has no IPv6: clients get none");

@@ -152,6 +152,41 @@ Test(filter, only_answers_go_to_clients) {
   cr_assert_eq(fwd.back(), "oifname \"vpn0\" counter drop");
 }
 
+Test(filter, nothing_passes_between_devices_that_did_not_forward) {
+  FilterTable t = server();
+  t.apart_v4 = {"eth0", "br1"};
+  t.apart_v6 = {"eth0"};
+  t.bridges = {"br1"};
+  const auto fwd = lines(render(t), "vpn_fwd");
+  const std::vector<std::string> expected = {
+      "oifname \"vpn0\" counter drop",
+      "iifname \"br1\" oifname \"br1\" counter accept",
+      "meta nfproto ipv4 oifname != \"eth0\" oifname != \"br1\" counter accept",
+      "iifname \"eth0\" meta nfproto ipv4 counter drop",
+      "iifname \"br1\" meta nfproto ipv4 counter drop",
+      "meta nfproto ipv6 oifname != \"eth0\" counter accept",
+      "iifname \"eth0\" meta nfproto ipv6 counter drop"};
+  cr_assert_geq(fwd.size(), expected.size());
+  const std::vector<std::string> last(fwd.end() - static_cast<long>(expected.size()), fwd.end());
+  for (std::size_t i = 0; i < expected.size(); ++i)
+    cr_assert_eq(last[i], expected[i], "%s", last[i].c_str());
+}
+
+Test(filter, too_many_devices_for_one_rule_are_closed_altogether) {
+  FilterTable t = server();
+  for (int i = 0; i < 61; ++i) t.apart_v4.push_back("eth" + std::to_string(i));
+  const auto drops = [&t] {
+    const auto fwd = lines(render(t), "vpn_fwd");
+    const auto after = place(fwd, "oifname \"vpn0\" counter drop") + 1;
+    for (std::size_t i = after; i < fwd.size(); ++i)
+      if (!fwd[i].ends_with("drop")) return std::size_t{0};
+    return fwd.size() - after;
+  };
+  cr_assert_eq(drops(), 61u);
+  t.apart_v4.pop_back();
+  cr_assert_eq(drops(), 0u, "there is room for an accept again");
+}
+
 Test(filter, the_input_chain_ends_in_a_drop) {
   const auto in = lines(render(server()), "vpn_in");
   cr_assert_eq(in.size(), 4u);
@@ -197,7 +232,9 @@ Test(filter, an_external_address_is_for_its_family) {
 }
 
 Test(filter, comments_fit) {
-  for (const FilterTable& t : {server(), client()})
+  FilterTable apart = server();
+  apart.apart_v4 = apart.bridges = {"fifteenlettersx"};
+  for (const FilterTable& t : {server(), client(), apart})
     for (const NftTable& table : render(t))
       for (const NftChain& c : table.chains)
         for (const NftRule& rule : c.rules) {

@@ -32,9 +32,8 @@ Test(lower_server, forwarding_where_replies_may_arrive) {
 
 Test(lower_server, the_same_objects_when_it_runs_already) {
   auto after = gate();
-  for (auto& link : after.links) link.forwarding = 1;
-  after.v6_forwarding_all = 1;
   HostFacts::Link tun;
+  tun.forwarding = tun.force_forwarding = 1;
   tun.index = 9;
   tun.name = "vpn0";
   tun.addresses = {prefix("192.168.192.254/24"), prefix("fd76:706e::1/64")};
@@ -118,12 +117,36 @@ Test(lower_server, foreign_chains_are_opened_but_not_owned_ones) {
   cr_assert(!mentions(lines(plan::plan_server(server_config(false)), host), "ip6 filter"));
 }
 
+Test(lower_server, what_did_not_forward_stays_apart) {
+  using Names = std::vector<std::string>;
+  const auto table = [](const HostFacts& f, bool v6 = true) {
+    return only<FilterTable>(lower(plan::plan_server(server_config(v6)), f)).at(0);
+  };
+  const Names all{"eth0", "eth1", "eth2", "eth3"};
+  cr_assert_eq(table(gate()).apart_v4, all);
+  cr_assert_eq(table(gate()).apart_v6, all);
+  cr_assert(table(gate(), false).apart_v6.empty(), "no IPv6, no forwarding of it");
+  cr_assert(table(gate()).bridges.empty());
+
+  auto router = gate();
+  router.links[1].forwarding = router.links[2].forwarding = 1;
+  router.links[3].force_forwarding = 1;
+  router.links[4].bridge = router.links[1].bridge = true;
+  cr_assert_eq(table(router).apart_v4, (Names{"eth2", "eth3"}));
+  cr_assert_eq(table(router).apart_v6, (Names{"eth0", "eth1", "eth3"}));
+  cr_assert_eq(table(router).bridges, (Names{"eth0", "eth3"}));
+  router.v6_forwarding_all = 1;
+  cr_assert(table(router).apart_v6.empty(), "all of them forwarded already");
+  cr_assert_eq(table(router).bridges, (Names{"eth3"}));
+
+  const auto client = only<FilterTable>(lower(client_plan(client_config()), laptop())).at(0);
+  cr_assert(client.apart_v4.empty() && client.apart_v6.empty() && client.bridges.empty());
+}
+
 Test(lower_server, warns) {
   const auto p = plan::plan_server(server_config());
-  cr_assert(mentions(warnings(p, gate()), "eth0, eth1"));
+  cr_assert(warnings(p, gate()).empty());
   auto host = gate();
-  host.links[2].forwarding = 1;  // was a router for that side already
-  cr_assert(!mentions(warnings(p, host), "also routes"));
   host.uplinks_v4.clear();
   cr_assert(mentions(warnings(p, host), "no IPv4 default route"));
   host.links[2].connected = {prefix("192.168.0.0/16")};
