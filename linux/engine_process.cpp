@@ -10,6 +10,7 @@
 #include "crypto/hash.h"
 #include "crypto/random.h"
 #include "linux/confine.h"
+#include "linux/engine_room.h"
 #include "linux/keeper_link.h"
 #include "linux/run_epoll.h"
 #include "linux/run_uring.h"
@@ -96,10 +97,10 @@ engine::Engine make_engine(const EngineStart& start) {
   const Entropy entropy = [](MutBytes out) { crypto::random_bytes(out); };
   const Now now = read_clocks();
   if (const auto* client = std::get_if<plan::ClientConfig>(start.config)) {
-    return {client_settings(start, *client, std::move(key)), engine::Room{}, entropy, now};
+    return {client_settings(start, *client, std::move(key)), engine_room(), entropy, now};
   }
   const auto& server = std::get<plan::ServerConfig>(*start.config);
-  return {server_settings(start, server, std::move(key)), engine::Room{}, entropy, now};
+  return {server_settings(start, server, std::move(key)), engine_room(), entropy, now};
 }
 
 void serve(EngineStart& start, KeeperLink& link, pid_t parent, Loop loop) {

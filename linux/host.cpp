@@ -18,6 +18,7 @@
 #include "linux/confine.h"
 #include "linux/control_socket.h"
 #include "linux/keeper_loop.h"
+#include "linux/loop_choice.h"
 #include "linux/lower.h"
 #include "linux/patience.h"
 #include "linux/socket.h"
@@ -114,7 +115,7 @@ Exit run(plan::Config config, const Places& places) {
   }
   plan::Keeper keeper(machine, std::move(config), std::move(endpoints));
   keeper.prepare();
-  nl::KeeperLoop loop(keeper, std::move(files), signals, nl::Loop::uring_if_possible);
+  nl::KeeperLoop loop(keeper, std::move(files), signals, nl::loop_choice());
   const plan::action::Finish end = loop.run();
   if (end.code == Exit::ok) {
     log(Level::notice, "stopped; every change was taken back");

@@ -13,14 +13,12 @@
 
 #include "core/base/error.h"
 #include "core/wire/offload.h"
+#include "linux/tun_offload.h"
 
 namespace vpnd::nl {
 namespace {
 
 constexpr char kDevice[] = "/dev/net/tun";
-// linux/if_tun.h since 6.2; the headers of Debian 12 are older.
-constexpr unsigned kUso4 = 0x20, kUso6 = 0x40;
-constexpr unsigned kTso = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
 
 Fd open_device() {
   Fd fd(::open(kDevice, O_RDWR | O_NONBLOCK | O_CLOEXEC));
@@ -67,17 +65,6 @@ void own(const Fd& fd, const std::string& name) {
               "In a user namespace uid 0 has to be mapped.");
 }
 
-std::uint16_t negotiate(const Fd& fd) noexcept {
-  if (::ioctl(fd.get(), TUNSETOFFLOAD, static_cast<unsigned long>(kTso | kUso4 | kUso6)) == 0) {
-    return wire::kKindsAll;
-  }
-  if (::ioctl(fd.get(), TUNSETOFFLOAD, static_cast<unsigned long>(kTso)) == 0) {
-    return wire::kKindsNoUso;
-  }
-  (void)::ioctl(fd.get(), TUNSETOFFLOAD, 0UL);
-  return wire::kKindPlain;
-}
-
 int index_of(const std::string& name) {
   const Fd any(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   ifreq request{};
@@ -99,7 +86,7 @@ Tun open_tun(const std::string& name) {
   if (::ioctl(tun.fd.get(), TUNSETVNETHDRSZ, &header) != 0) {
     throw Error(fmt::format("set the offload header of {}", tun.name), errno, {}, Exit::os);
   }
-  tun.kinds = negotiate(tun.fd);
+  tun.kinds = negotiate_offload(tun.fd);
   tun.index = index_of(tun.name);
   return tun;
 }

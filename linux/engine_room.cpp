@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: ISC
+#include "linux/engine_room.h"
+
+namespace vpnd::nl {
+
+engine::Room engine_room() noexcept {
+  return {};
+}
+
+}  // namespace vpnd::nl
