@@ -96,13 +96,21 @@ ssize_t answer_to(const Namespace& from, const std::vector<std::uint8_t>& openin
   return ::recv(fd.get(), byte, sizeof byte, 0);
 }
 
-double time_to_connect(Lab& lab, int client) {
+double one_connect(Lab& lab, int client) {
   const auto start = std::chrono::steady_clock::now();
   Child child = lab.start_client(client);
   const double took = Seconds(std::chrono::steady_clock::now() - start).count();
   child.signal(SIGTERM);
   child.wait();
   return took;
+}
+
+// From the start of the process to its first session: the best of three, since the machine has
+// other things to do.
+double time_to_connect(Lab& lab, int client) {
+  double best = one_connect(lab, client);
+  for (int i = 0; i < 2; ++i) best = std::min(best, one_connect(lab, client));
+  return best;
 }
 
 double median_ping_ms(const Lab& lab, const Namespace& from) {
