@@ -46,6 +46,7 @@ class Tunnel {
 struct Presence {
   unsigned made = 0, present = 0;
   std::vector<std::string> missing;
+  bool tables_owned = true;  // nobody else can change them, and they outlive us; since Linux 6.9
 };
 
 // The machine's network, as far as a plan speaks of it. It must outlive what it applied.

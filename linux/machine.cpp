@@ -6,11 +6,13 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <optional>
 
 #include "core/base/log.h"
 #include "core/host.h"
 #include "linux/apply.h"
 #include "linux/lower.h"
+#include "linux/nft.h"
 #include "linux/patience.h"
 #include "linux/tun.h"
 
@@ -77,6 +79,7 @@ struct Machine::State {
   Places places;
   nl::Host host;
   HeldPlan* current = nullptr;
+  std::optional<bool> tables_owned = {};  // asked of the kernel once
 
   Change make(const nl::Object& object) {
     auto held = host.apply({object}).release();
@@ -175,6 +178,8 @@ void Machine::replace(plan::Applied& applied, const plan::Plan&, const plan::Pla
 Presence Machine::check(const plan::Plan&) {
   Presence out;
   if (state_->current == nullptr) return out;
+  if (!state_->tables_owned) state_->tables_owned = nl::support(nl::NftSocket()).persist;
+  out.tables_owned = *state_->tables_owned;
   for (const Change& c : state_->current->changes) {
     ++out.made;
     if (state_->host.present(c.object)) {

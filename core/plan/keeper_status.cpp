@@ -18,7 +18,8 @@ std::string offload_text(std::uint16_t kinds) {
   return out.empty() ? "none" : out;
 }
 
-std::vector<std::string> fallback_texts(std::uint32_t bits, std::uint16_t kinds) {
+std::vector<std::string> fallback_texts(std::uint32_t bits, std::uint16_t kinds,
+                                        bool tables_owned) {
   static constexpr std::array<std::pair<Fallback, const char*>, 4> kTexts{
       {{Fallback::no_ring, "io_uring is refused here: epoll"},
        {Fallback::no_defer_taskrun, "io_uring without deferred task work"},
@@ -33,6 +34,7 @@ std::vector<std::string> fallback_texts(std::uint32_t bits, std::uint16_t kinds)
   } else if ((kinds & wire::kind_bit(wire::Kind::uso)) == 0) {
     out.emplace_back("the device takes no UDP segments (kernel before 6.2)");
   }
+  if (!tables_owned) out.emplace_back("nft tables without an owner (kernel before 6.9)");
   return out;
 }
 
@@ -61,8 +63,8 @@ Status Keeper::status() {
   out.congestion = last_head_.congestion;
   out.driver = ready_.uring ? "io_uring" : "epoll";
   out.offload = offload_text(kinds);
-  out.fallbacks = fallback_texts(ready_.fallbacks, kinds);
   const host::Presence presence = machine_.check(plan_);
+  out.fallbacks = fallback_texts(ready_.fallbacks, kinds, presence.tables_owned);
   out.changes_made = presence.made;
   out.changes_present = presence.present;
   out.missing = presence.missing;

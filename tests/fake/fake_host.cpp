@@ -18,6 +18,11 @@ std::vector<std::string>& standing() {
   return g_standing;
 }
 
+bool& owns_tables() {
+  static bool owns = true;
+  return owns;
+}
+
 void fail_at(unsigned n) {
   g_calls = 0;
   g_fail_at = n;
@@ -102,6 +107,7 @@ void Machine::replace(plan::Applied& applied, const plan::Plan&, const plan::Pla
 
 Presence Machine::check(const plan::Plan& plan) {
   Presence out;
+  out.tables_owned = fake::owns_tables();
   for (const std::string& name : fake::things_of(plan)) {
     ++out.made;
     if (std::ranges::find(fake::standing(), name) != fake::standing().end()) ++out.present;

@@ -10,6 +10,8 @@ namespace vpnd::fake {
 
 // What stands on the fake machine, in the order in which it was made.
 std::vector<std::string>& standing();
+// Does this machine give nft tables an owner? It does at first.
+bool& owns_tables();
 // The n-th call from now on (1: the next one) throws Error; 0: none does.
 void fail_at(unsigned n);
 unsigned calls();  // since fail_at()

@@ -302,3 +302,16 @@ Test(keeper, a_report_is_complete_with_its_last_row) {
   cr_assert_gt(status.changes_made, 0u);
   cr_assert(kills(b.say(to_keeper::ReportRows{std::vector<engine::PeerReport>(1)})));
 }
+
+Test(keeper, status_names_what_the_machine_does_without) {
+  Bench b{server_config()};
+  b.start();
+  const auto named = [&b](const char* text) {
+    return std::ranges::any_of(b.keeper.status().fallbacks, [text](const std::string& line) {
+      return line.find(text) != std::string::npos;
+    });
+  };
+  cr_assert_not(named("without an owner"));
+  fake::owns_tables() = false;
+  cr_assert(named("nft tables without an owner"));
+}
