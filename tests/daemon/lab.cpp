@@ -89,7 +89,7 @@ std::vector<std::string> Lab::places(const std::string& who) {
 }
 
 Child Lab::start_server(const std::vector<std::string>& words, const std::string& key_file) {
-  std::vector<std::string> arguments = {VPND_BINARY, "server"};
+  std::vector<std::string> arguments = {server_program, "server"};
   for (const auto& w : places("server")) arguments.push_back(w);
   arguments.push_back(key_file.empty() ? key() : key_file);
   arguments.insert(arguments.end(), words.begin(), words.end());
@@ -104,7 +104,7 @@ Child Lab::start_server(const std::vector<std::string>& words, const std::string
 
 Child Lab::begin_client(int i, const std::vector<std::string>& options, const std::string& key_file,
                         const std::string& host) {
-  std::vector<std::string> arguments = {VPND_BINARY, "client"};
+  std::vector<std::string> arguments = {client_program, "client"};
   for (const auto& w : places(fmt::format("client{}", i))) arguments.push_back(w);
   arguments.insert(arguments.end(), options.begin(), options.end());
   arguments.insert(arguments.end(), {key_file.empty() ? key() : key_file, host, "443", "vpn0"});

@@ -25,6 +25,9 @@ class Lab {
  public:
   explicit Lab(int clients = 1);
 
+  // What start_server() and start_client() run: the shipped program, or a variant of it.
+  std::string server_program = VPND_BINARY, client_program = VPND_BINARY;
+
   const Namespace& client(int i = 0) const { return *clients_[static_cast<std::size_t>(i)]; }
   const Namespace& router() const { return router_; }
   const Namespace& server() const { return server_; }

@@ -91,6 +91,42 @@ Test(facts, settings_of_one_and_of_all) {
   cr_assert_eq(link_named(facts, "lan0")->forwarding, 1);
 }
 
+Test(facts, tell_a_bridge) {
+  cr_assert_eq(test::run_program({"ip", "link", "add", "br0", "type", "bridge"}).status, 0);
+  Netlink rt;
+  const HostFacts facts = gather(rt);
+  cr_assert(link_named(facts, "br0")->bridge);
+  cr_assert_not(link_named(facts, "wan0")->bridge);
+}
+
+Test(facts, settings_of_tunnels_do_not_count) {
+  const std::string state = test::temporary_directory();
+  Host first;
+  first.note_in(state, "lan0");
+  std::vector<Object> made = {LinkSetting{"wan0", 1, 1}, Sysctl6{"all", "forwarding", 1}};
+  const bool by_interface = first.facts().has_force_forwarding;
+  if (by_interface) made.push_back(Sysctl6{"wan0", "force_forwarding", 1});
+  const plan::Applied applied = first.apply(made);
+  Netlink rt;
+  const HostFacts now = gather(rt);
+  cr_assert_eq(link_named(now, "wan0")->forwarding, 1);
+  cr_assert_eq(link_named(now, "wan0")->force_forwarding, by_interface ? 1 : 0);
+  cr_assert_eq(now.v6_forwarding_all, 1);
+
+  Host second;
+  second.note_in(state, "t1");
+  for (Host* host : {&first, &second}) {
+    const HostFacts before = host->facts();
+    cr_assert_eq(link_named(before, "wan0")->forwarding, 0);
+    cr_assert_eq(link_named(before, "wan0")->force_forwarding, 0);
+    cr_assert_eq(before.v6_forwarding_all, 0);
+    cr_assert_eq(link_named(before, "lan0")->forwarding, 1, "the device of a tunnel of ours");
+  }
+  Host stranger;
+  stranger.note_in(test::temporary_directory(), "t2");
+  cr_assert_eq(link_named(stranger.facts(), "wan0")->forwarding, 1);
+}
+
 Test(facts, v6_switched_off_for_new_devices_is_no_v6) {
   cr_assert_eq(set_sysctl6("default", "disable_ipv6", 1), 0);
   Netlink rt;

@@ -21,6 +21,7 @@ Test(planted, overflow) {
 Test(planted, leak) {
   void* volatile lost = std::malloc(static_cast<std::size_t>(100 + zero));
   lost = nullptr;
+  cr_assert(lost == nullptr);
 }
 
 Test(planted, shift) {
