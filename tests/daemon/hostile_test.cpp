@@ -226,6 +226,8 @@ Test(hostile, no_program_is_run_and_no_setting_written_by_file) {
     std::vector<std::string> all = {"strace",
                                     "-f",
                                     "-qq",
+                                    "-E",
+                                    "ASAN_OPTIONS=detect_leaks=0",
                                     "-o",
                                     trace + "." + who,
                                     "-e",
