@@ -139,6 +139,59 @@ Test(admission, a_clock_that_is_far_off_costs_two_silent_tries) {
   }
 }
 
+// A recorded opening that says "my clock is unsure" draws our time, but no more than once a second
+// from one source and ten times a second in all.
+Test(admission, clock_replies_are_rationed) {
+  Network net(18);
+  net.start_server(server_settings());
+  net.client_clock_ms = -3'600'000;
+  Host& client = net.add_client(client_settings(1), outside(10));
+  cr_assert(net.run_until([&] { return is_up(client); }, 4s));
+  net.run_for(5s);
+  const auto answered = [&](const Raw& opening, const Endpoint& from) {
+    Link& l = net.stranger(from);
+    net.say(l, opening);
+    net.run_for(30ms);
+    return !l.heard.empty();
+  };
+  std::optional<Raw> unsure;
+  for (const Raw& opening : std::vector<Raw>(net.recorded)) {
+    if (answered(opening, outside(50))) unsure = opening;
+    net.run_for(2s);
+  }
+  cr_assert(unsure.has_value());
+  cr_assert(answered(*unsure, outside(60)));
+  cr_assert_not(answered(*unsure, outside(60)));
+  net.run_for(1s);
+  cr_assert(answered(*unsure, outside(60)));
+  net.run_for(2s);
+  std::vector<Link*> crowd;
+  for (std::uint8_t i = 0; i < 40; ++i) {
+    crowd.push_back(&net.stranger(outside(static_cast<std::uint8_t>(100 + i))));
+    net.say(*crowd.back(), *unsure);
+  }
+  net.run_for(50ms);
+  const auto heard = std::ranges::count_if(crowd, [](const Link* l) { return !l->heard.empty(); });
+  cr_assert_eq(heard, 10);
+  cr_assert(is_up(client));
+}
+
+Test(admission, a_source_that_keeps_failing_is_not_even_looked_at) {
+  Network net(19);
+  Host& server = net.start_server(server_settings());
+  const Raw garbage(wire::kBlock, 0x5a);
+  for (std::uint16_t i = 0; i < 30; ++i) {
+    net.say(net.stranger(outside(99, i)), garbage);
+    net.run_for(11ms);
+  }
+  // 20 at once, and one each 50 ms after that.
+  cr_assert_eq(drops(server, Drop::bad_gate) + drops(server, Drop::rate_limited), 30u);
+  cr_assert_geq(drops(server, Drop::rate_limited), 3u);
+  cr_assert_geq(drops(server, Drop::bad_gate), 20u);
+  Host& other = net.add_client(client_settings(1), outside(10));
+  cr_assert(net.run_until([&] { return is_up(other); }, 1s), "another source paid for it");
+}
+
 // Every kind of opening that earns silence gets the same: no byte, and the end at a moment between
 // 5 and 60 seconds.
 Test(admission, strangers_hear_nothing_until_their_one_deadline) {

@@ -329,7 +329,11 @@ bool Network::run_until(const std::function<bool()>& done, Duration limit) {
     arrivals();
     wake_due();
     pump();
-    std::erase_if(links_, [](const auto& l) { return l->dead && l->client != nullptr; });
+    std::erase_if(links_, [this](const auto& l) {
+      const bool over = l->dead && l->client != nullptr;
+      if (over && l->opening.size() >= wire::kBlock) recorded.push_back(l->opening);
+      return over;
+    });
   }
   return true;
 }

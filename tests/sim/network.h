@@ -94,6 +94,7 @@ class Network {
   bool refusing = false;             // dials are refused
   std::int64_t client_clock_ms = 0;  // how wrong the clients' clocks are
   bool record_tun = true;
+  std::vector<Raw> recorded;  // openings of clients whose connections are over
 
  private:
   void at(TimePoint, std::function<void()>);
