@@ -293,6 +293,24 @@ Test(admission, an_opening_from_before_a_restart_gets_nothing_either) {
   cr_assert(honest.lease.client_v4.address == Address::v4(192, 168, 192, 1));
 }
 
+Test(admission, a_crowd_does_not_evict_who_has_passed_the_gate) {
+  Network net(14);
+  net.delay = 50ms;
+  engine::Room room;
+  room.half_open = 8;
+  Host& server = net.start_server(server_settings(), room);
+  Host& client = net.add_client(client_settings(1), outside(10));
+  net.run_for(200ms);  // s1 is under way
+  cr_assert_not(joined(net, client));
+  for (std::uint16_t i = 0; i < 500; ++i) {
+    const Address from =
+        Address::v4(10, 0, static_cast<std::uint8_t>(i / 250), static_cast<std::uint8_t>(i % 250));
+    cr_assert(server.engine->accepted({from, i}, net.now()).has_value());
+  }
+  net.pump();
+  cr_assert(net.run_until([&] { return joined(net, client); }, 150ms));
+}
+
 Test(admission, six_thousand_silent_connections_keep_nobody_out) {
   Network net(13);
   Host& server = net.start_server(server_settings());
