@@ -20,6 +20,7 @@
 // a packet comes in, so it is set on the device and, for the replies, on every interface by which a
 // target may be reached: those with an address that others can route to, and those of default
 // routes. The global switch is not touched, but where the kernel has none per interface for IPv6.
+// Where there was no forwarding before, the filter keeps it from going on between these interfaces.
 
 #include <vector>
 

@@ -268,6 +268,8 @@ struct World {
       must(server,
            std::string("ip -6 neigh replace ") + inner + " dev vpn0 lladdr " + mac(*ns, "c0"));
     }
+    // A router asks for its neighbours from its link-local address, which is not usable yet.
+    must(server, "ip -6 neigh replace 2001:db8::9 dev wan0 lladdr " + mac(internet, "i0"));
     must(internet, "sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.i0.rp_filter=0");
   }
 
