@@ -110,13 +110,17 @@ std::optional<NftRefusal> NftSocket::send(const NftBatch& batch) const {
   // even when an earlier one failed and nothing was done: any error counts.
   std::optional<NftRefusal> refusal;
   bool acknowledged = false;
+  // A full queue drops the later answers and is told of before the earlier ones, of which the first
+  // is the cause. A kernel that does not know a flag of the table refuses every rule after it.
+  int lost = 0;
   std::vector<char> buffer(kReceiveSize);
   for (;;) {
     const ssize_t n = recv(fd(), buffer.data(), buffer.size(), MSG_DONTWAIT);
     if (n < 0 && errno == EAGAIN) break;
     if (n < 0) {
-      if (!refusal) refusal = refusal_at(batch, 0, errno, "answers were lost");
-      if (errno == ENOBUFS || errno == EINTR) continue;
+      if (errno == EINTR) continue;
+      lost = errno;
+      if (errno == ENOBUFS) continue;
       break;
     }
     int left = static_cast<int>(n);
@@ -129,6 +133,7 @@ std::optional<NftRefusal> NftSocket::send(const NftBatch& batch) const {
       if (errnum != 0 && !refusal) refusal = refusal_at(batch, number, errnum, extended_text(m));
     }
   }
+  if (!refusal && lost != 0) refusal = refusal_at(batch, 0, lost, "answers were lost");
   if (!refusal && !acknowledged)
     refusal = refusal_at(batch, 0, EPROTO, "the kernel did not answer");
   return refusal;
