@@ -149,7 +149,7 @@ Test(channel_keys, time_starts_a_rekey) {
   p.confirmed();
   (void)p.client.channel.tick(at(107s));
   p.settle(at(107s));
-  cr_assert_eq(p.client.channel.rekeys(), 0u, "120 s less 10 % are not over");
+  cr_assert_eq(p.client.channel.rekeys(), 0u, "a tenth less than 120 s is not over");
   (void)p.client.channel.tick(at(133s));
   p.settle(at(133s));
   cr_assert_eq(p.client.channel.rekeys(), 1u);
