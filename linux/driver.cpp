@@ -107,6 +107,10 @@ void Driver::accept_ready(std::size_t listener) {
 
 // ---- the loop
 
+void Driver::woke() noexcept {
+  now_ = read_clocks();
+}
+
 void Driver::turn() {
   now_ = read_clocks();
   timers();

@@ -50,6 +50,8 @@ class Driver {
   void touch(Carrier&);                     // look at it again
 
   // ---- the loop
+  // After every wait, before what it brought: an hour may have passed in it.
+  void woke() noexcept;
   void turn();
   // Those whose wants may have changed since the last call; each once.
   std::span<const std::uint32_t> take_touched();

@@ -58,6 +58,7 @@ void EpollLoop::run() {
     const auto ms = std::chrono::ceil<std::chrono::milliseconds>(driver_.until_next()).count();
     const int n = epoll_wait(epoll_.get(), events.data(), events.size(), static_cast<int>(ms));
     if (n < 0 && errno != EINTR) throw Error("wait for epoll", errno);
+    driver_.woke();
     for (int i = 0; i < n; ++i) happened(events[static_cast<std::size_t>(i)]);
   }
 }

@@ -47,6 +47,7 @@ void UringLoop::run() {
     arm();
     if (driver_.finished()) return;
     if (!ring_.wait(driver_.until_next())) throw Error("wait for io_uring", errno);
+    driver_.woke();
     ring_.completions([this](std::uint64_t data, int result) { complete(data, result); });
   }
 }

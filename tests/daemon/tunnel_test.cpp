@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <csignal>
 #include <fstream>
+#include <thread>
 
 #include "tests/daemon/lab.h"
 #include "tests/daemon/traffic.h"
@@ -119,6 +120,21 @@ Test(tunnel, one_client_at_most_means_one_identity) {
   Child back = lab.start_client(0);
   cr_assert_eq(lab.address(lab.client(0)), lease);
   cr_assert(lab.ping(lab.client(0), Lab::kTarget4));
+}
+
+// The client's loop has been asleep for longer than it waits for its goodbye to go out.
+Test(tunnel, a_client_that_was_quiet_still_says_goodbye) {
+  for (const char* program : {VPND_BINARY, VPND_EPOLL}) {
+    Lab lab;
+    lab.client_program = program;
+    Child server = lab.start_server();
+    Child client = lab.start_client();
+    std::this_thread::sleep_for(std::chrono::milliseconds(1600));
+    client.signal(SIGTERM);
+    cr_assert_eq(client.wait(5), 0, "%s", client.output().c_str());
+    const auto said = [&] { return server.output().find("it said goodbye") != std::string::npos; };
+    cr_assert(eventually(said, 2), "%s", server.output().c_str());
+  }
 }
 
 Test(tunnel, nothing_but_the_carrier_crosses_the_link) {
