@@ -71,8 +71,7 @@ Test(plan, the_mtu_is_the_leases_but_never_above_ours) {
 }
 
 Test(plan, without_ipv6_it_is_refused_not_let_past) {
-  const auto* with = step<Capture>(client_plan(client_config(), true));
-  cr_assert(!with->refuse_v6);
+  cr_assert(!step<Capture>(client_plan(client_config(), true))->refuse_v6);
   const Plan p = client_plan(client_config(), false);
   cr_assert(step<Capture>(p)->refuse_v6);
   cr_assert(among(step<Capture>(p)->into_tunnel, "::/0"));

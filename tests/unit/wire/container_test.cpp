@@ -121,7 +121,7 @@ Test(container, unknown_kinds_and_a_non_zero_filler_are_refused) {
 
 Test(container, random_bytes_never_give_more_than_there_is) {
   std::uint32_t x = 12345;
-  for (int round = 0; round < 100'000; ++round) {
+  for (std::size_t round = 0; round < 100'000; ++round) {
     Buffer b(round % 97);
     for (auto& byte : b) {
       x = x * 1664525 + 1013904223;
