@@ -95,6 +95,9 @@ std::optional<std::string> status(const std::string& name, const Places&);
 // A client's server, or a server's own bind name, as addresses. Throws Error (Exit::unavailable).
 std::vector<Endpoint> resolve(const std::string& host, std::uint16_t port);
 
+// The resolvers that this host asks, and that others could ask as well.
+std::vector<Address> resolvers();
+
 // A tunnel between a real server and a real client in network namespaces of their own, with traffic
 // and proofs, told on the standard output. Exit::ok only if everything held. Throws Error where
 // namespaces cannot be had.

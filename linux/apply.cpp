@@ -19,6 +19,8 @@ void drop_spared(Sockets& s) {
     if (s.journal) s.journal->strike(text(r.object));
   }
   for (const ForeignAccept& a : s.spared_accepts) (void)remove(s.nft, a);
+  if (!s.spared_wall.empty()) (void)remove_wall(s.nft, s.spared_wall);
+  s.spared_wall.clear();
   s.spared_routes.clear();
   s.spared_accepts.clear();
 }

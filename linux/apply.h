@@ -21,6 +21,9 @@ enum class Sweep {
   // blackhole routes stay where they are until apply() has swapped or adopted them, because running
   // connections lean on them. What apply() does not adopt is removed when it has succeeded.
   at_start,
+  // For the next client: all but the wall, which holds until apply() has swapped it, or, when what
+  // is applied has none, until apply() is done.
+  but_the_wall,
 };
 
 struct Sockets;

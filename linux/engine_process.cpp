@@ -82,6 +82,8 @@ engine::ServerSettings server_settings(const EngineStart& start, const plan::Ser
     s.pool_v6 = config.pool_v6;
     s.server_v6 = *config.address_v6;
   }
+  s.dns_v4 = plan::announced_resolver(config, Family::v4).value_or(Address{});
+  if (s.pool_v6) s.dns_v6 = plan::announced_resolver(config, Family::v6).value_or(Address{});
   s.mtu = config.mtu;
   s.max_clients = config.max_clients;
   s.isolate = config.isolate;

@@ -50,18 +50,19 @@ void note_default(HostFacts& facts, const Route& r) {
 
 void note_routes(Netlink& nl, HostFacts& facts, Family family) {
   auto all = routes(nl, family, kMain, 0, [](const Dumped<Route>& r) {
-    return r.object.to.length == 0 || r.protocol == RTPROT_KERNEL;
+    return r.object.type == Route::Type::unicast && r.protocol != kRouteProtocol;
   });
   std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) {
     return std::tie(a.object.metric, a.object.interface) <
            std::tie(b.object.metric, b.object.interface);
   });
   for (const Dumped<Route>& r : all) {
-    if (r.object.type != Route::Type::unicast) continue;
     if (r.object.to.length == 0) note_default(facts, r.object);
-    if (r.protocol != RTPROT_KERNEL || r.object.gateway) continue;
+    const bool connected = r.protocol == RTPROT_KERNEL && !r.object.gateway;
     for (HostFacts::Link& link : facts.links) {
-      if (link.name == r.object.interface) link.connected.push_back(r.object.to);
+      if (link.name != r.object.interface) continue;
+      if (connected) link.connected.push_back(r.object.to);
+      if (!connected && r.object.to.length != 0) link.routed.push_back(r.object.to);
     }
   }
 }

@@ -10,12 +10,14 @@ namespace {
 
 constexpr std::int32_t kPriorityRaw = -300;
 constexpr std::int32_t kPriorityMangle = -150;
+constexpr std::int32_t kPriorityDstnat = -100;
 constexpr std::int32_t kPriorityFilter = 0;
 constexpr std::int32_t kPrioritySrcnat = 100;
 // A match is two expressions, and a rule holds 128 (NFT_RULE_MAXEXPRS, linux/netfilter).
 constexpr std::size_t kNamesInRule = 60;
 constexpr std::uint8_t kTcp = 6;
 constexpr std::uint8_t kUdp = 17;
+constexpr std::uint16_t kDns = 53;
 
 // Never anybody's business through a tunnel: the host itself, its link, and the addresses where
 // clouds hand out credentials to whoever asks from inside a machine.
@@ -119,9 +121,46 @@ void keep_apart(const std::vector<std::string>& devices, Family family, NftChain
   }
 }
 
+// Before everything that closes networks of the server, in one of which a resolver usually is.
+void open_resolvers(const FilterTable& t, NftChain& chain) {
+  for (const Address& there : t.resolvers)
+    for (const std::uint8_t protocol : {kUdp, kTcp})
+      chain.rules.push_back(
+          accept({in(t.interface), to(Prefix::host(there)), NftProtocol{protocol}, NftPort{kDns}},
+                 "look-ups of clients"));
+}
+
+NftChain relay_chain(const FilterTable& t) {
+  NftChain chain{"vpn_dns", NftChain::Hook::prerouting, kPriorityDstnat, true, {}};
+  for (const auto& [ours, theirs] : t.relayed)
+    for (const std::uint8_t protocol : {kUdp, kTcp})
+      chain.rules.push_back(
+          {{in(t.interface), to(Prefix::host(ours)), NftProtocol{protocol}, NftPort{kDns}},
+           true,
+           NftRedirect{theirs, kDns},
+           "look-ups of clients"});
+  return chain;
+}
+
+// Containers and virtual machines behind a client, and its own look-ups that had chosen the address
+// of another device before they were redirected.
+NftChain client_nat_chain(const FilterTable& t) {
+  NftChain chain{"vpn_snat", NftChain::Hook::postrouting, kPrioritySrcnat, true, {}};
+  for (const Address& own : t.shielded) {
+    const std::vector<NftMatch> other{out(t.interface), not_from(Prefix::host(own))};
+    for (const NftMatch& why : {NftMatch{NftRedirected{}}, NftMatch{NftSourceNotLocal{}}}) {
+      std::vector<NftMatch> matches = other;
+      matches.push_back(why);
+      chain.rules.push_back({std::move(matches), true, NftTranslate{}, "under our address"});
+    }
+  }
+  return chain;
+}
+
 NftChain forward_chain(const FilterTable& t) {
   NftChain chain{"vpn_fwd", NftChain::Hook::forward, kPriorityFilter, false, {}};
   const std::string& tun = t.interface;
+  open_resolvers(t, chain);
   const std::vector<NftMatch> between{in(tun), out(tun)};
   chain.rules.push_back(t.isolate ? drop(between, "from one client to another")
                                   : accept(between, "from one client to another"));
@@ -144,6 +183,7 @@ NftChain forward_chain(const FilterTable& t) {
 NftChain input_chain(const FilterTable& t) {
   NftChain chain{"vpn_in", NftChain::Hook::input, kPriorityFilter, false, {}};
   const std::string& tun = t.interface;
+  open_resolvers(t, chain);
   chain.rules.push_back(accept({in(tun), NftEstablished{}}, "answers to the server"));
   for (const Family family : {Family::v4, Family::v6})
     chain.rules.push_back(accept({in(tun), NftEchoRequest{family}}, "ping"));
@@ -185,6 +225,9 @@ std::vector<NftTable> render(const FilterTable& t) {
     chains.push_back(forward_chain(t));
     chains.push_back(input_chain(t));
     if (t.masquerade) chains.push_back(nat_chain(t));
+    if (!t.relayed.empty()) chains.push_back(relay_chain(t));
+  } else if (t.masquerade_others) {
+    chains.push_back(client_nat_chain(t));
   }
   // Linux answers ARP for any of its addresses on any device.
   NftChain arp{"vpn_arp", NftChain::Hook::arp_input, kPriorityFilter, false, {}};

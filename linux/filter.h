@@ -38,6 +38,21 @@ struct NftProtocol {
   std::uint8_t number = 0;  // IPPROTO_*
 };
 
+struct NftPort {  // destination; after a match of TCP or UDP
+  std::uint16_t number = 0;
+};
+struct NftSourcePort {
+  std::uint16_t number = 0;
+};
+struct NftMark {
+  bool not_equal = false;
+  std::uint32_t value = 0;
+};
+struct NftIcmp6 {
+  std::uint8_t type = 0;
+};
+struct NftRedirected {};  // its destination was translated
+struct NftDestinationLocal {};
 struct NftSourceNotLocal {};  // the host itself does not have the source address
 struct NftEstablished {};     // connection state established or related
 struct NftSyn {};             // TCP with SYN and without RST
@@ -46,7 +61,8 @@ struct NftEchoRequest {
 };
 
 using NftMatch = std::variant<NftDevice, NftFamily, NftAddress, NftProtocol, NftSourceNotLocal,
-                              NftEstablished, NftSyn, NftEchoRequest>;
+                              NftEstablished, NftSyn, NftEchoRequest, NftPort, NftSourcePort,
+                              NftMark, NftIcmp6, NftRedirected, NftDestinationLocal>;
 
 struct NftAccept {};
 struct NftDrop {};
@@ -58,7 +74,21 @@ struct NftTranslate {
   std::optional<std::pair<std::uint16_t, std::uint16_t>> ports;
 };
 
-using NftAction = std::variant<NftAccept, NftDrop, NftClampMss, NftTranslate>;
+// The sender learns of it at once. A reset takes an earlier match of TCP. Not in postrouting.
+struct NftReject {
+  bool reset = false;  // otherwise: administratively prohibited
+};
+struct NftRedirect {  // destination translation, to this port
+  Address to;
+  std::uint16_t port = 0;
+};
+struct NftLog {  // one line in the kernel's log, at most so many a minute; goes on
+  std::string prefix;
+  std::uint32_t per_minute = 0;
+};
+
+using NftAction =
+    std::variant<NftAccept, NftDrop, NftClampMss, NftTranslate, NftReject, NftRedirect, NftLog>;
 
 struct NftRule {
   std::vector<NftMatch> matches;  // all of them must hold
@@ -68,7 +98,7 @@ struct NftRule {
 };
 
 struct NftChain {
-  enum class Hook : std::uint8_t { prerouting, input, forward, postrouting, arp_input };
+  enum class Hook : std::uint8_t { prerouting, input, forward, output, postrouting, arp_input };
   std::string name;  // not a word of the nft language, or a listing cannot be loaded again
   Hook hook = Hook::prerouting;
   std::int32_t priority = 0;
@@ -89,6 +119,9 @@ inline constexpr std::uint16_t kNatPortMax = 60999;
 // The inet table, and an arp table of the same name when there is a v4 address to be silent about.
 std::vector<NftTable> render(const FilterTable&);
 std::string table_name(const std::string& interface);  // "vpnd_vpn0"
-std::string text(const NftRule&);                      // in the nft language, for messages
+// The one table of the wall; wall.cpp.
+NftTable render(const Wall&);
+std::string wall_name(const std::string& interface);  // "vpnd_vpn0_wall"
+std::string text(const NftRule&);                     // in the nft language, for messages
 
 }  // namespace vpnd::nl

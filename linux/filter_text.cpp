@@ -47,6 +47,35 @@ std::string match_text(const NftEchoRequest& m) {
   return m.family == Family::v4 ? "icmp type echo-request" : "icmpv6 type echo-request";
 }
 
+std::string match_text(const NftPort& m) {
+  return fmt::format("th dport {}", m.number);
+}
+std::string match_text(const NftSourcePort& m) {
+  return fmt::format("th sport {}", m.number);
+}
+std::string match_text(const NftMark& m) {
+  return fmt::format("meta mark {}{}", m.not_equal ? "!= " : "", m.value);
+}
+std::string match_text(const NftIcmp6& m) {
+  return fmt::format("icmpv6 type {}", m.type);
+}
+std::string match_text(const NftRedirected&) {
+  return "ct status dnat";
+}
+std::string match_text(const NftDestinationLocal&) {
+  return "fib daddr type local";
+}
+
+std::string action_text(const NftReject& a) {
+  return a.reset ? "reject with tcp reset" : "reject with icmpx admin-prohibited";
+}
+std::string action_text(const NftRedirect& a) {
+  return fmt::format("dnat {} to {}", ip_word(a.to.family()), Endpoint{a.to, a.port}.text());
+}
+std::string action_text(const NftLog& a) {
+  return fmt::format("limit rate {}/minute log prefix \"{}\"", a.per_minute, a.prefix);
+}
+
 std::string action_text(const NftAccept&) {
   return "accept";
 }

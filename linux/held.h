@@ -23,6 +23,8 @@ struct Sockets {
   // Left standing by a sweep at start, until they are adopted or not wanted any more.
   std::vector<Dumped<Route>> spared_routes;
   std::vector<ForeignAccept> spared_accepts;
+  std::string spared_wall;  // its interface
+  bool wall_stays = false;  // whatever its holders do
 };
 
 // A line in the journal for as long as the change stands. As a member it goes after the destructor
@@ -44,6 +46,7 @@ class Note {
 using HeldPtr = std::unique_ptr<plan::Held>;
 
 // Each throws Error, and then has changed nothing.
+HeldPtr hold(Sockets&, const Wall&);
 HeldPtr hold(Sockets&, const FilterTable&);
 HeldPtr hold(Sockets&, const ForeignAccept&);
 HeldPtr hold(Sockets&, const LinkUp&);
@@ -53,6 +56,7 @@ HeldPtr hold(Sockets&, const Rule&);
 HeldPtr hold(Sockets&, const LinkSetting&);
 HeldPtr hold(Sockets&, const Sysctl6&);
 
+bool is_present(Sockets&, const Wall&);
 bool is_present(Sockets&, const FilterTable&);
 bool is_present(Sockets&, const ForeignAccept&);
 bool is_present(Sockets&, const LinkUp&);

@@ -25,6 +25,26 @@ class HeldTable final : public plan::Held {
   std::string interface_;
 };
 
+class HeldWall final : public plan::Held {
+ public:
+  HeldWall(Sockets& s, const Wall& wall) : sockets_(s), interface_(wall.interface) {
+    install(s.nft, wall);
+    s.wall_stays = wall.stays;
+    if (s.spared_wall == interface_) s.spared_wall.clear();
+  }
+  ~HeldWall() override {
+    if (sockets_.wall_stays) return;
+    if (!remove_wall(sockets_.nft, interface_)) {
+      log(Level::warning, "cannot remove the wall of {}: \"vpnd cleanup {}\" does", interface_,
+          interface_);
+    }
+  }
+
+ private:
+  Sockets& sockets_;
+  std::string interface_;
+};
+
 class HeldAccept final : public plan::Held {
  public:
   HeldAccept(Sockets& s, const ForeignAccept& a) : sockets_(s), accept_(a) { take(); }
@@ -57,11 +77,17 @@ class HeldAccept final : public plan::Held {
 
 }  // namespace
 
+HeldPtr hold(Sockets& s, const Wall& w) {
+  return std::make_unique<HeldWall>(s, w);
+}
 HeldPtr hold(Sockets& s, const FilterTable& t) {
   return std::make_unique<HeldTable>(s, t);
 }
 HeldPtr hold(Sockets& s, const ForeignAccept& a) {
   return std::make_unique<HeldAccept>(s, a);
+}
+bool is_present(Sockets& s, const Wall& w) {
+  return present(s.nft, w);
 }
 bool is_present(Sockets& s, const FilterTable& t) {
   return present(s.nft, t);

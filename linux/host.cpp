@@ -3,6 +3,7 @@
 
 #include "core/host.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <netdb.h>
 #include <sys/socket.h>
@@ -13,6 +14,7 @@
 #include <cstring>
 
 #include "core/base/log.h"
+#include "core/plan/resolv_conf.h"
 #include "crypto/random.h"
 #include "linux/apply.h"
 #include "linux/confine.h"
@@ -77,21 +79,58 @@ void fill_v6(plan::ServerConfig& c, const Fd& lease_secret, bool v6) {
   c.address_v6 = Address::v6(own);
 }
 
+std::string text_of(const char* path) {
+  std::string out;
+  const Fd fd(open(path, O_RDONLY | O_CLOEXEC));
+  ByteArray<65536> room;
+  const auto n = fd ? read(fd.get(), room.data(), room.size()) : 0;
+  if (n > 0) out.assign(reinterpret_cast<const char*>(room.data()), static_cast<std::size_t>(n));
+  return out;
+}
+
+void announce_resolver(plan::ServerConfig& c) {
+  if (!c.push_dns.empty() || !c.dns_forward) return;
+  for (const Address& a : resolvers()) {
+    auto& upstream = a.is_v4() ? c.upstream_v4 : c.upstream_v6;
+    if (!upstream) upstream = a;
+  }
+  if (c.upstream_v4 || c.upstream_v6) return;
+  log(Level::warning,
+      "clients are told of no resolver, for this host has none that others can ask; name one with "
+      "server.push_dns");
+}
+
 std::vector<Endpoint> open_server(plan::ServerConfig& c, Machine& machine, nl::StateDir& state,
                                   nl::KeeperFiles& files) {
   files.lease_secret = state.lease_secret();
   const bool v6 = machine.has_v6();
   fill_v6(c, files.lease_secret, v6);
+  announce_resolver(c);
   std::vector<Endpoint> endpoints = listen_endpoints(c, v6);
   files.listeners = open_listeners(endpoints);
   c.listen = endpoints;
   return endpoints;
 }
 
+// A wall that outlived an earlier process lets no look-up out; nor does a hostile network always.
+std::vector<Endpoint> find_server(const plan::ClientConfig& c, const nl::StateDir& state) {
+  if (Address::parse(c.host)) return resolve(c.host, c.port);
+  try {
+    std::vector<Endpoint> found = resolve(c.host, c.port);
+    state.remember(c.host, found);
+    return found;
+  } catch (const Error& e) {
+    std::vector<Endpoint> known = state.recall(c.host, c.port);
+    if (known.empty()) throw;
+    log(Level::warning, "{}; trying the address it had last, {}", e.what(), known.front().text());
+    return known;
+  }
+}
+
 std::vector<Endpoint> open_client(const plan::ClientConfig& c, nl::StateDir& state,
                                   nl::KeeperFiles& files) {
   files.instance = state.instance(c.host, c.interface);
-  std::vector<Endpoint> endpoints = resolve(c.host, c.port);
+  std::vector<Endpoint> endpoints = find_server(c, state);
   if (endpoints.size() > plan::kMaxEndpoints) endpoints.resize(plan::kMaxEndpoints);
   return endpoints;
 }
@@ -132,6 +171,13 @@ Exit keep(const plan::Config& config, const Places& places) {
   const LogScope logging(common_of(copy).log_level);
   nl::raise_descriptor_limit();
   return run(std::move(copy), places);
+}
+
+std::vector<Address> resolvers() {
+  const auto own = plan::askable(plan::nameservers(text_of("/etc/resolv.conf")));
+  if (!own.empty()) return own;
+  // Behind the stub of systemd-resolved, which answers this host alone.
+  return plan::askable(plan::nameservers(text_of("/run/systemd/resolve/resolv.conf")));
 }
 
 std::vector<std::string> cleanup(const std::string& interface, const Places& places) {

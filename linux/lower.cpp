@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 #include "core/base/error.h"
 #include "linux/networks.h"
@@ -16,6 +17,8 @@ constexpr std::uint32_t kGatewayRule = 29980, kServerRule = 29990, kMainRule = 3
                         kCaptureRule = 30001;
 // Above (that is, after) every metric that a routing daemon is likely to use.
 constexpr std::uint32_t kBlackholeMetric = 4000000;
+// One below the largest, which iproute2's flush overlooks for IPv6.
+constexpr std::uint32_t kGuardMetric = 4294967294;
 constexpr int kForwarding = 1;  // IPV4_DEVCONF_FORWARDING, linux/ip.h
 
 Prefix all_of(Family family) noexcept {
@@ -31,6 +34,9 @@ class Lowering {
   explicit Lowering(const HostFacts& facts) noexcept : facts_(facts) {}
 
   std::vector<Object> run(const plan::Plan& plan) {
+    for (const plan::Step& step : plan.steps) {
+      if (const auto* w = std::get_if<plan::Wall>(&step)) wall(*w);
+    }
     filter(plan);
     for (const plan::Step& step : plan.steps) {
       std::visit([this](const auto& s) { add(s); }, step);
@@ -51,6 +57,8 @@ class Lowering {
       if (const auto* shield = std::get_if<plan::Shield>(&step)) {
         table.interface = shield->interface;
         table.shielded = shield->addresses;
+        table.session_only = shield->session_only;
+        table.masquerade_others = shield->client;
         any = true;
       } else if (const auto* clamp = std::get_if<plan::ClampMss>(&step)) {
         table.interface = clamp->interface;
@@ -72,6 +80,8 @@ class Lowering {
     table.external = forward.external;
     table.isolate = forward.isolate;
     table.server_lan = forward.server_lan;
+    table.relayed = forward.relayed;
+    table.resolvers = forward.resolvers;
     keep_apart(table, forward);
     std::vector<Prefix> ours = forward.server_lan;
     ours.push_back(forward.pool_v4);
@@ -98,6 +108,51 @@ class Lowering {
     }
   }
 
+  void wall(const plan::Wall& wall) {
+    Wall out;
+    out.interface = wall.interface;
+    out.session_only = wall.mode == plan::KillSwitch::session;
+    out.stays = wall.stays;
+    out.mark = wall.own_traffic;
+    out.endpoints = wall.endpoints;
+    out.guarded = wall.guarded;
+    out.own = wall.addresses;
+    out.guard_names = wall.guard_names;
+    out.resolvers = wall.resolvers;
+    for (const Prefix& p : wall.past_tunnel) out.local.push_back({{}, p.masked()});
+    local_networks(wall, out);
+    out_.emplace_back(std::move(out));
+  }
+
+  // Computed from addresses, never from routes, which others on the local network can add; but for
+  // who asked for just that.
+  void local_networks(const plan::Wall& wall, Wall& out) const {
+    if (wall.lan == plan::Lan::list) {
+      for (const Prefix& p : wall.lan_prefixes) out.local.push_back({{}, p.masked()});
+    }
+    const bool routes = wall.lan == plan::Lan::routes;
+    if (wall.lan != plan::Lan::private_only && !routes) return;
+    for (const HostFacts::Link& link : facts_.links) {
+      if (link.name == wall.interface || link.name == "lo") continue;
+      for (const Prefix& p : link.connected) {
+        if ((routes || is_private(p)) && !overlaps_any(p, wall.inner)) {
+          out.local.push_back({link.name, p.masked()});
+        }
+      }
+      if (!routes) continue;
+      for (const Prefix& p : link.routed) out.local.push_back({link.name, p.masked()});
+    }
+    for (const Prefix& p : broadcasts()) out.local.push_back({{}, p});
+  }
+
+  // Multicast and broadcast are of the local network by their nature.
+  static std::array<Prefix, 3> broadcasts() {
+    return {{{Address::v4(224, 0, 0, 0), 4},
+             {Address::v4(255, 255, 255, 255), 32},
+             {Address::v6(ByteArray<16>{0xff}), 8}}};
+  }
+
+  void add(const plan::Wall&) {}  // the first of all
   void add(const plan::Shield&) {}
   void add(const plan::ClampMss&) {}
 
@@ -127,6 +182,7 @@ class Lowering {
     thrown_.clear();
     for (const Prefix& p : capture.past_tunnel) let_past(p, capture);
     keep_local(capture);
+    if (capture.guard) guard(capture);
     tunnel_routes(capture);
     if (capture.gateway) gateway(capture);
     server_rules(capture);
@@ -162,11 +218,7 @@ class Lowering {
     for (const Prefix& p : connected_prefixes(facts_, capture.interface)) {
       if (is_private(p) && !overlaps_any(p, capture.inner)) let_past(p, capture);
     }
-    // Multicast and broadcast are of the local network by their nature.
-    ByteArray<16> multicast{0xff};
-    let_past({Address::v4(224, 0, 0, 0), 4}, capture);
-    let_past({Address::v4(255, 255, 255, 255), 32}, capture);
-    let_past({Address::v6(multicast), 8}, capture);
+    for (const Prefix& p : broadcasts()) let_past(p, capture);
   }
 
   void tunnel_routes(const plan::Capture& capture) {
@@ -188,6 +240,22 @@ class Lowering {
       } else {
         route.interface = capture.interface;
       }
+      out_.emplace_back(std::move(route));
+    }
+  }
+
+  // Beneath the tunnel's own routes, which go with the device: what would use them is then refused
+  // instead of looked up elsewhere.
+  void guard(const plan::Capture& capture) {
+    for (const Prefix& p : capture.into_tunnel) {
+      const Prefix to = p.masked();
+      const bool past = std::find(thrown_.begin(), thrown_.end(), to) != thrown_.end();
+      if (past || !usable(to.address.family())) continue;
+      Route route;
+      route.type = Route::Type::unreachable;
+      route.to = to;
+      route.table = capture.table;
+      route.metric = kGuardMetric;
       out_.emplace_back(std::move(route));
     }
   }

@@ -33,6 +33,8 @@ void revert(std::vector<Change>& changes) noexcept {
 // Two objects of which the kernel has one: the second changes the first in place, and taking the
 // first back is what takes both back.
 bool same_thing(const nl::Object& a, const nl::Object& b) {
+  const auto *wa = std::get_if<nl::Wall>(&a), *wb = std::get_if<nl::Wall>(&b);
+  if (wa != nullptr && wb != nullptr) return wa->interface == wb->interface;
   const auto *ta = std::get_if<nl::FilterTable>(&a), *tb = std::get_if<nl::FilterTable>(&b);
   if (ta != nullptr && tb != nullptr) return ta->interface == tb->interface;
   const auto *la = std::get_if<nl::LinkUp>(&a), *lb = std::get_if<nl::LinkUp>(&b);
@@ -193,7 +195,7 @@ Presence Machine::check(const plan::Plan&) {
 
 std::vector<std::string> Machine::sweep(const std::string& interface, bool server) {
   return state_->host.sweep(interface, state_->places.state,
-                            server ? nl::Sweep::at_start : nl::Sweep::everything);
+                            server ? nl::Sweep::at_start : nl::Sweep::but_the_wall);
 }
 
 bool Machine::has_v6() {

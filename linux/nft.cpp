@@ -19,45 +19,102 @@ namespace {
 
 constexpr int kInstallTries = 3;
 
+enum class Life : std::uint8_t { session, persistent };
+
+std::string name_of(const Ours& which) {
+  return which.part == Part::wall ? wall_name(which.interface) : table_name(which.interface);
+}
+
 // The tables with the name of ours, whoever made them.
-std::vector<SeenTable> namesakes(const NftSocket& socket, const std::string& interface) {
+std::vector<SeenTable> namesakes(const NftSocket& socket, const Ours& which) {
   std::vector<SeenTable> tables = list_tables(socket);
   std::erase_if(tables, [&](const SeenTable& t) {
-    return t.name != table_name(interface) || (t.family != NFPROTO_INET && t.family != NFPROTO_ARP);
+    return t.name != name_of(which) || (t.family != NFPROTO_INET && t.family != NFPROTO_ARP);
   });
   return tables;
 }
 
-Error held_elsewhere(const std::string& interface) {
-  return Error(
-      fmt::format("change table {}", table_name(interface)), EPERM, "a running process owns it",
-      Exit::temporary,
-      fmt::format("Stop the vpnd that serves {}, or choose another interface name.", interface));
+Error held_elsewhere(const Ours& which) {
+  return Error(fmt::format("change table {}", name_of(which)), EPERM, "a running process owns it",
+               Exit::temporary,
+               fmt::format("Stop the vpnd that serves {}, or choose another interface name.",
+                           which.interface));
 }
 
-void must_be_ours(const NftSocket& socket, const SeenTable& table, const std::string& interface) {
-  if (our_interface(table) != interface)
+void must_be_ours(const NftSocket& socket, const SeenTable& table, const Ours& which) {
+  if (ours(table) != which)
     throw Error(fmt::format("add table {}", table.name), EEXIST,
                 "there is one that vpnd did not make", Exit::failure,
                 "Delete it, or choose another interface name.");
-  if (table.owner != 0 && table.owner != socket.port_id()) throw held_elsewhere(interface);
+  if (table.owner != 0 && table.owner != socket.port_id()) throw held_elsewhere(which);
 }
 
-// An owned table that persists, or one that nobody owns. Owned without persisting would open the
-// host when we are killed.
-std::optional<NftRefusal> swap(const NftSocket& socket, const std::string& interface,
+// An owned table that persists, or one that nobody owns. Owned without persisting it opens the host
+// when we are killed, which has to be asked for.
+std::optional<NftRefusal> swap(const NftSocket& socket, const Ours& which,
                                const std::vector<SeenTable>& old,
-                               const std::vector<NftTable>& tables) {
+                               const std::vector<NftTable>& tables, Life life) {
   std::optional<NftRefusal> refusal;
-  for (const std::uint32_t flags : {kTableOwner | kTablePersist, 0u}) {
+  const std::uint32_t best = life == Life::session ? kTableOwner : kTableOwner | kTablePersist;
+  for (const std::uint32_t flags : {best, 0u}) {
     NftBatch batch;
     for (const SeenTable& table : old) batch.delete_table(table.family, table.name);
-    for (const NftTable& table : tables) batch.add(table, flags, tag(interface));
+    for (const NftTable& table : tables) batch.add(table, flags, tag(which.interface, which.part));
     refusal = socket.send(batch);
     if (!refusal || !refusal->at_table) return refusal;
     if (refusal->errnum != EOPNOTSUPP && refusal->errnum != EINVAL) return refusal;
   }
   return refusal;
+}
+
+void put(NftSocket& socket, const Ours& which, const std::vector<NftTable>& tables, Life life) {
+  for (int tries = 1;; ++tries) {
+    const std::vector<SeenTable> old = namesakes(socket, which);
+    for (const SeenTable& table : old) must_be_ours(socket, table, which);
+    const std::optional<NftRefusal> refusal = swap(socket, which, old, tables, life);
+    if (!refusal) return;
+    // Somebody made or removed the table after we had looked.
+    const bool raced = refusal->errnum == ENOENT || refusal->errnum == EEXIST;
+    if (refusal->at_table && raced && tries < kInstallTries) continue;
+    if (refusal->at_table && refusal->errnum == EPERM) throw held_elsewhere(which);
+    fail(*refusal);
+  }
+}
+
+bool remove(NftSocket& socket, const Ours& which) noexcept {
+  try {
+    NftBatch batch;
+    for (const SeenTable& table : namesakes(socket, which))
+      if (ours(table) == which) batch.delete_table(table.family, table.name);
+    return !socket.send(batch);
+  } catch (const std::exception&) {
+    return false;
+  }
+}
+
+bool exists(const NftSocket& socket, const Ours& which) {
+  const std::vector<SeenTable> tables = namesakes(socket, which);
+  return std::any_of(tables.begin(), tables.end(), [&](const SeenTable& t) {
+    return t.family == NFPROTO_INET && ours(t) == which;
+  });
+}
+
+bool complete(const NftSocket& socket, const Ours& which, const std::vector<NftTable>& wanted) {
+  const std::vector<SeenTable> seen = namesakes(socket, which);
+  for (const NftTable& table : wanted) {
+    const std::uint8_t family = nft_family(table.kind);
+    const bool found_table = std::any_of(seen.begin(), seen.end(), [&](const SeenTable& t) {
+      return t.family == family && ours(t) == which;
+    });
+    if (!found_table) return false;
+    std::vector<std::pair<std::string, std::string>> expected, found;
+    for (const NftChain& chain : table.chains)
+      for (const NftRule& rule : chain.rules) expected.emplace_back(chain.name, rule.comment);
+    for (const SeenRule& rule : list_rules(socket, family))
+      if (rule.table == table.name) found.emplace_back(rule.chain, rule.comment);
+    if (found != expected) return false;
+  }
+  return true;
 }
 
 bool taken(const SeenTable& table, const NftSocket& socket) {
@@ -68,10 +125,10 @@ std::vector<std::string> interfaces(NftSocket& socket, bool abandoned_only) {
   std::set<std::string> names;
   std::set<std::string> living;
   for (const SeenTable& table : list_tables(socket)) {
-    const std::optional<std::string> interface = our_interface(table);
-    if (!interface) continue;
-    names.insert(*interface);
-    if (taken(table, socket)) living.insert(*interface);
+    const std::optional<Ours> which = ours(table);
+    if (!which) continue;
+    names.insert(which->interface);
+    if (taken(table, socket)) living.insert(which->interface);
   }
   if (abandoned_only)
     for (const std::string& name : living) names.erase(name);
@@ -91,65 +148,49 @@ void fail(const NftRefusal& refusal) {
 }
 
 void install(NftSocket& socket, const FilterTable& table) {
-  install_tables(socket, table.interface, render(table));
+  put(socket, {table.interface, Part::tunnel}, render(table),
+      table.session_only ? Life::session : Life::persistent);
+}
+
+void install(NftSocket& socket, const Wall& wall) {
+  put(socket, {wall.interface, Part::wall}, {render(wall)},
+      wall.session_only ? Life::session : Life::persistent);
 }
 
 void install_tables(NftSocket& socket, const std::string& interface,
                     const std::vector<NftTable>& tables) {
-  for (int tries = 1;; ++tries) {
-    const std::vector<SeenTable> old = namesakes(socket, interface);
-    for (const SeenTable& table : old) must_be_ours(socket, table, interface);
-    const std::optional<NftRefusal> refusal = swap(socket, interface, old, tables);
-    if (!refusal) return;
-    // Somebody made or removed the table after we had looked.
-    const bool raced = refusal->errnum == ENOENT || refusal->errnum == EEXIST;
-    if (refusal->at_table && raced && tries < kInstallTries) continue;
-    if (refusal->at_table && refusal->errnum == EPERM) throw held_elsewhere(interface);
-    fail(*refusal);
-  }
+  put(socket, {interface, Part::tunnel}, tables, Life::persistent);
 }
 
 bool remove_table(NftSocket& socket, const std::string& interface) noexcept {
-  try {
-    NftBatch batch;
-    for (const SeenTable& table : namesakes(socket, interface))
-      if (our_interface(table) == interface) batch.delete_table(table.family, table.name);
-    return !socket.send(batch);
-  } catch (const std::exception&) {
-    return false;
-  }
+  return remove(socket, {interface, Part::tunnel});
+}
+
+bool remove_wall(NftSocket& socket, const std::string& interface) noexcept {
+  return remove(socket, {interface, Part::wall});
 }
 
 bool table_present(NftSocket& socket, const std::string& interface) {
-  const std::vector<SeenTable> tables = namesakes(socket, interface);
-  return std::any_of(tables.begin(), tables.end(), [&](const SeenTable& t) {
-    return t.family == NFPROTO_INET && our_interface(t) == interface;
-  });
+  return exists(socket, {interface, Part::tunnel});
+}
+
+bool wall_present(NftSocket& socket, const std::string& interface) {
+  return exists(socket, {interface, Part::wall});
 }
 
 bool table_owned(NftSocket& socket, const std::string& interface) {
-  const std::vector<SeenTable> tables = namesakes(socket, interface);
+  const std::vector<SeenTable> tables = namesakes(socket, {interface, Part::tunnel});
   return std::any_of(tables.begin(), tables.end(), [&](const SeenTable& t) {
     return t.family == NFPROTO_INET && t.owner == socket.port_id();
   });
 }
 
 bool present(NftSocket& socket, const FilterTable& wanted) {
-  const std::vector<SeenTable> seen = namesakes(socket, wanted.interface);
-  for (const NftTable& table : render(wanted)) {
-    const std::uint8_t family = nft_family(table.kind);
-    const bool ours = std::any_of(seen.begin(), seen.end(), [&](const SeenTable& t) {
-      return t.family == family && our_interface(t) == wanted.interface;
-    });
-    if (!ours) return false;
-    std::vector<std::pair<std::string, std::string>> expected, found;
-    for (const NftChain& chain : table.chains)
-      for (const NftRule& rule : chain.rules) expected.emplace_back(chain.name, rule.comment);
-    for (const SeenRule& rule : list_rules(socket, family))
-      if (rule.table == table.name) found.emplace_back(rule.chain, rule.comment);
-    if (found != expected) return false;
-  }
-  return true;
+  return complete(socket, {wanted.interface, Part::tunnel}, render(wanted));
+}
+
+bool present(NftSocket& socket, const Wall& wanted) {
+  return complete(socket, {wanted.interface, Part::wall}, {render(wanted)});
 }
 
 std::vector<std::string> our_tables(NftSocket& socket) {

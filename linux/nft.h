@@ -62,14 +62,19 @@ class NftSocket {
 // connections live in conntrack and outlast the swap. A table of that name without our tag is
 // somebody else's, and is an Error; one owned by a living process is Error Exit::temporary.
 void install(NftSocket&, const FilterTable&);
+void install(NftSocket&, const Wall&);
 void install_tables(NftSocket&, const std::string& interface, const std::vector<NftTable>&);
-// True when nothing of ours is left for that interface. Tables without our tag stay.
+// True when nothing of ours is left for that interface, the wall apart. Tables without our tag
+// stay.
 bool remove_table(NftSocket&, const std::string& interface) noexcept;
+bool remove_wall(NftSocket&, const std::string& interface) noexcept;
 bool table_present(NftSocket&, const std::string& interface);  // throws Error
+bool wall_present(NftSocket&, const std::string& interface);   // throws Error
 // Are all of its rules there, in their order? Throws Error.
 bool present(NftSocket&, const FilterTable&);
+bool present(NftSocket&, const Wall&);
 bool table_owned(NftSocket&, const std::string& interface);  // by this very socket; throws Error
-// Interfaces for which there are tagged tables, owned by a living process or not, sorted.
+// Interfaces for which there are tagged tables or walls, owned by a living process or not, sorted.
 std::vector<std::string> our_tables(NftSocket&);  // throws Error
 // The same, but only those that no living process owns, or that this socket owns. Where tables have
 // no owners, all of them.

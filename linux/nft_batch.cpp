@@ -51,6 +51,8 @@ std::uint32_t hook_number(NftChain::Hook hook) {
       return NF_INET_LOCAL_IN;
     case NftChain::Hook::forward:
       return NF_INET_FORWARD;
+    case NftChain::Hook::output:
+      return NF_INET_LOCAL_OUT;
     case NftChain::Hook::postrouting:
       return NF_INET_POST_ROUTING;
     case NftChain::Hook::arp_input:

@@ -21,7 +21,7 @@
 namespace vpnd::nl {
 namespace {
 
-constexpr std::string_view kTag = "vpnd tunnel ";
+constexpr std::string_view kTag = "vpnd tunnel ", kWallTag = "vpnd wall ";
 
 std::string or_empty(const char* text) {
   return text == nullptr ? std::string() : text;
@@ -186,20 +186,23 @@ std::vector<SeenRule> list_rules(const NftSocket& socket, std::uint8_t family) {
   return rules;
 }
 
-std::string tag(const std::string& interface) {
-  return std::string(kTag) + interface;
+std::string tag(const std::string& interface, Part part) {
+  return std::string(part == Part::wall ? kWallTag : kTag) + interface;
 }
 
 bool is_tag(const std::string& comment) {
   return comment.starts_with(kTag);
 }
 
-std::optional<std::string> our_interface(const SeenTable& table) {
+std::optional<Ours> ours(const SeenTable& table) {
   if (table.family != NFPROTO_INET && table.family != NFPROTO_ARP) return std::nullopt;
-  if (!is_tag(table.comment)) return std::nullopt;
-  std::string interface = table.comment.substr(kTag.size());
-  if (table.name != table_name(interface)) return std::nullopt;
-  return interface;
+  const Part part = table.comment.starts_with(kWallTag) ? Part::wall : Part::tunnel;
+  if (part == Part::tunnel && !is_tag(table.comment)) return std::nullopt;
+  std::string interface = table.comment.substr(part == Part::wall ? kWallTag.size() : kTag.size());
+  if (table.name != (part == Part::wall ? wall_name(interface) : table_name(interface))) {
+    return std::nullopt;
+  }
+  return Ours{std::move(interface), part};
 }
 
 }  // namespace vpnd::nl

@@ -41,11 +41,19 @@ std::vector<SeenTable> list_tables(const NftSocket&);
 std::vector<SeenChain> list_chains(const NftSocket&);
 std::vector<SeenRule> list_rules(const NftSocket&, std::uint8_t family);
 
+// Which of an interface's two sets of tables.
+enum class Part : std::uint8_t { tunnel, wall };
+
 // What we write on our tables and on our rules in chains of others.
-std::string tag(const std::string& interface);
+std::string tag(const std::string& interface, Part = Part::tunnel);
 bool is_tag(const std::string& comment);
-// A table that we made: named vpnd_*, and tagged for that very interface. Its interface.
-std::optional<std::string> our_interface(const SeenTable&);
+// A table that we made: named vpnd_*, and tagged for that very interface.
+struct Ours {
+  std::string interface;
+  Part part = Part::tunnel;
+  friend bool operator==(const Ours&, const Ours&) = default;
+};
+std::optional<Ours> ours(const SeenTable&);
 
 [[noreturn]] void fail(const NftRefusal&);
 

@@ -27,6 +27,7 @@ namespace {
 
 constexpr std::uint32_t kStateEstablished = 1u << 1;  // 1 << (IP_CT_ESTABLISHED + 1)
 constexpr std::uint32_t kStateRelated = 1u << 2;
+constexpr std::uint32_t kStatusDnat = 1u << 5;  // IPS_DST_NAT
 constexpr std::uint8_t kSyn = 0x02;
 constexpr std::uint8_t kSynRst = 0x06;
 constexpr std::uint8_t kIcmp4 = IPPROTO_ICMP;
@@ -135,12 +136,47 @@ class Encoder {
     compare(m.not_equal, address.bytes().data(), size);
   }
 
-  void match(const NftSourceNotLocal&) {
+  void address_type(std::uint32_t which) {
     nftnl_expr* e = add("fib");
     nftnl_expr_set_u32(e, NFTNL_EXPR_FIB_DREG, NFT_REG_1);
     nftnl_expr_set_u32(e, NFTNL_EXPR_FIB_RESULT, NFT_FIB_RESULT_ADDRTYPE);
-    nftnl_expr_set_u32(e, NFTNL_EXPR_FIB_FLAGS, NFTA_FIB_F_SADDR);
+    nftnl_expr_set_u32(e, NFTNL_EXPR_FIB_FLAGS, which);
+  }
+
+  void match(const NftSourceNotLocal&) {
+    address_type(NFTA_FIB_F_SADDR);
     compare<std::uint32_t>(true, RTN_LOCAL);
+  }
+
+  void match(const NftDestinationLocal&) {
+    address_type(NFTA_FIB_F_DADDR);
+    compare<std::uint32_t>(false, RTN_LOCAL);
+  }
+
+  void port(std::uint32_t offset, std::uint16_t number) {
+    load_payload(NFT_PAYLOAD_TRANSPORT_HEADER, offset, 2);
+    compare<std::uint16_t>(false, htons(number));
+  }
+  void match(const NftPort& m) { port(2, m.number); }
+  void match(const NftSourcePort& m) { port(0, m.number); }
+
+  void match(const NftMark& m) {
+    load_meta(NFT_META_MARK);
+    compare(m.not_equal, m.value);
+  }
+
+  void match(const NftIcmp6& m) {
+    protocol(kIcmp6);
+    load_payload(NFT_PAYLOAD_TRANSPORT_HEADER, 0, 1);
+    compare(false, m.type);
+  }
+
+  void match(const NftRedirected&) {
+    nftnl_expr* e = add("ct");
+    nftnl_expr_set_u32(e, NFTNL_EXPR_CT_KEY, NFT_CT_STATUS);
+    nftnl_expr_set_u32(e, NFTNL_EXPR_CT_DREG, NFT_REG_1);
+    mask(&kStatusDnat, sizeof kStatusDnat);
+    compare<std::uint32_t>(true, 0);
   }
 
   void match(const NftEstablished&) {
@@ -211,6 +247,35 @@ class Encoder {
     nftnl_expr_set_u32(nat, NFTNL_EXPR_NAT_FAMILY, a.to->is_v4() ? NFPROTO_IPV4 : NFPROTO_IPV6);
     nftnl_expr_set_u32(nat, NFTNL_EXPR_NAT_REG_ADDR_MIN, NFT_REG_1);
     ports(nat, NFTNL_EXPR_NAT_REG_PROTO_MIN, NFTNL_EXPR_NAT_REG_PROTO_MAX, NFTNL_EXPR_NAT_FLAGS);
+  }
+
+  void act(const NftReject& a) {
+    nftnl_expr* e = add("reject");
+    nftnl_expr_set_u32(e, NFTNL_EXPR_REJECT_TYPE,
+                       a.reset ? NFT_REJECT_TCP_RST : NFT_REJECT_ICMPX_UNREACH);
+    nftnl_expr_set_u8(e, NFTNL_EXPR_REJECT_CODE, a.reset ? 0 : NFT_REJECT_ICMPX_ADMIN_PROHIBITED);
+  }
+
+  void act(const NftRedirect& a) {
+    immediate(NFT_REG_1, a.to.bytes().data(), a.to.is_v4() ? 4 : 16);
+    const std::uint16_t port = htons(a.port);
+    immediate(NFT_REG_2, &port, sizeof port);
+    nftnl_expr* nat = add("nat");
+    nftnl_expr_set_u32(nat, NFTNL_EXPR_NAT_TYPE, NFT_NAT_DNAT);
+    nftnl_expr_set_u32(nat, NFTNL_EXPR_NAT_FAMILY, a.to.is_v4() ? NFPROTO_IPV4 : NFPROTO_IPV6);
+    nftnl_expr_set_u32(nat, NFTNL_EXPR_NAT_REG_ADDR_MIN, NFT_REG_1);
+    nftnl_expr_set_u32(nat, NFTNL_EXPR_NAT_REG_PROTO_MIN, NFT_REG_2);
+    nftnl_expr_set_u32(nat, NFTNL_EXPR_NAT_FLAGS, NF_NAT_RANGE_PROTO_SPECIFIED);
+  }
+
+  void act(const NftLog& a) {
+    nftnl_expr* limit = add("limit");
+    nftnl_expr_set_u64(limit, NFTNL_EXPR_LIMIT_RATE, a.per_minute);
+    nftnl_expr_set_u64(limit, NFTNL_EXPR_LIMIT_UNIT, 60);
+    nftnl_expr_set_u32(limit, NFTNL_EXPR_LIMIT_BURST, a.per_minute);
+    nftnl_expr_set_u32(limit, NFTNL_EXPR_LIMIT_TYPE, NFT_LIMIT_PKTS);
+    nftnl_expr_set_u32(limit, NFTNL_EXPR_LIMIT_FLAGS, 0);
+    nftnl_expr_set_str(add("log"), NFTNL_EXPR_LOG_PREFIX, a.prefix.c_str());
   }
 
  private:

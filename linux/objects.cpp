@@ -80,9 +80,33 @@ std::string line(const FilterTable& t) {
   if (t.isolate) add("clients apart");
   if (!t.server_private.empty()) add("closed to clients: " + list(t.server_private));
   if (!t.server_lan.empty()) add("open to clients: " + list(t.server_lan));
+  for (const auto& [ours, theirs] : t.relayed) {
+    add(fmt::format("look-ups at {} answered by {}", ours.text(), theirs.text()));
+  }
+  if (!t.resolvers.empty()) add("resolvers of clients: " + list(t.resolvers));
+  if (t.masquerade_others) add("others' traffic under our address");
   if (!t.apart_v4.empty()) add("not routed between (v4): " + names(t.apart_v4));
   if (!t.apart_v6.empty()) add("not routed between (v6): " + names(t.apart_v6));
   return out;
+}
+
+std::string line(const Wall& w) {
+  std::string out = fmt::format("+ nft   table inet vpnd_{}_wall: {}", w.interface,
+                                w.guarded.empty() ? "nothing" : list(w.guarded));
+  out += w.own.empty() ? " refused" : fmt::format(" only by {}", w.interface);
+  if (!w.endpoints.empty()) {
+    std::vector<std::string> servers;
+    for (const Endpoint& e : w.endpoints) servers.push_back(e.text());
+    out += fmt::format("; our own to {} with mark {}", fmt::join(servers, " "),
+                       static_cast<std::uint32_t>(w.mark));
+  }
+  std::vector<std::string> local;
+  for (const Wall::Local& l : w.local) {
+    local.push_back(l.prefix.text() + (l.interface.empty() ? "" : " on " + l.interface));
+  }
+  if (!local.empty()) out += fmt::format("; past it: {}", fmt::join(local, ", "));
+  if (!w.resolvers.empty()) out += "; look-ups go to " + list(w.resolvers);
+  return out + (w.session_only ? "; ends with us" : w.stays ? "; stays" : "; outlives us");
 }
 
 std::string line(const Route& r) {

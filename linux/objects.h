@@ -70,6 +70,7 @@ struct Sysctl6 {
 // The table inet vpnd_<interface>, described by what it must do; filter.cpp renders its rules.
 struct FilterTable {
   std::string interface;
+  bool session_only = false;      // gone with its owner
   std::vector<Address> shielded;  // nothing from elsewhere may be addressed to these
   bool clamp_mss = false;
   // server
@@ -79,11 +80,38 @@ struct FilterTable {
   bool isolate = false;
   std::vector<Prefix> server_lan;      // opened
   std::vector<Prefix> server_private;  // the host's own private networks: refused unless opened
+  // Look-ups that clients send to the first are answered by the second, a resolver of this host.
+  std::vector<std::pair<Address, Address>> relayed;
+  std::vector<Address> resolvers;  // whom clients may ask for names, wherever they are
+  // client
+  bool masquerade_others = false;  // containers behind this host, and redirected look-ups
   // Devices that did not forward before we came. Turning it on for the tunnel turns it on between
   // them as well, which nobody asked for: nothing is routed from one of them to another.
   // Within a bridge frames pass through the same hook (br_netfilter) without being routed.
   std::vector<std::string> apart_v4, apart_v6, bridges;
   friend bool operator==(const FilterTable&, const FilterTable&) = default;
+};
+
+// What leaves this host past the tunnel: the table inet vpnd_<interface>_wall. wall.cpp renders its
+// rules.
+struct Wall {
+  struct Local {
+    std::string interface;  // empty: any
+    Prefix prefix;
+    friend bool operator==(const Local&, const Local&) = default;
+  };
+  std::string interface;
+  // Gone with its owner; otherwise it outlives a killed process, until the next start or cleanup.
+  bool session_only = false;
+  bool stays = false;  // outlives a clean stop as well
+  Fwmark mark{};
+  std::vector<Endpoint> endpoints;  // by TCP and with the mark; empty: nothing of ours goes out
+  std::vector<Prefix> guarded;      // what may leave by the tunnel only
+  std::vector<Address> own;         // the tunnel's addresses; empty: there is no tunnel yet
+  std::vector<Local> local;         // stays possible past the tunnel, but for name look-ups
+  bool guard_names = false;         // ports 53, 853, 5353
+  std::vector<Address> resolvers;   // inside the tunnel: look-ups past it are sent there instead
+  friend bool operator==(const Wall&, const Wall&) = default;
 };
 
 // One accept for our device in somebody else's forward chain that drops by policy.
@@ -95,8 +123,8 @@ struct ForeignAccept {
   friend bool operator==(const ForeignAccept&, const ForeignAccept&) = default;
 };
 
-using Object =
-    std::variant<FilterTable, Route, LinkUp, AddressOn, LinkSetting, Sysctl6, Rule, ForeignAccept>;
+using Object = std::variant<Wall, FilterTable, Route, LinkUp, AddressOn, LinkSetting, Sysctl6, Rule,
+                            ForeignAccept>;
 
 // What lowering needs to know of the host; one dump, taken before.
 struct HostFacts {
@@ -109,6 +137,7 @@ struct HostFacts {
     std::vector<Prefix> connected;  // made by the kernel: scope link, protocol kernel
     int force_forwarding = 0;       // IPv6; 0 where the kernel has none
     bool bridge = false;
+    std::vector<Prefix> routed{};  // every other unicast route of main but a default
   };
   std::vector<Link> links;
   std::vector<std::string> uplinks_v4, uplinks_v6;  // devices of default routes in main

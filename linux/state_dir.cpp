@@ -47,8 +47,8 @@ bool fill_once(const Fd& fd, MutBytes value) noexcept {
   return good;
 }
 
-std::string file_name(std::string_view host, std::string_view interface) {
-  std::string out = "instance-";
+std::string file_name(std::string_view prefix, std::string_view host, std::string_view suffix) {
+  std::string out(prefix);
   for (const char c : host) out += std::isalnum(static_cast<unsigned char>(c)) != 0 ? c : '_';
   // Names that differ only in what was replaced must not share an id.
   const auto digest =
@@ -60,7 +60,7 @@ std::string file_name(std::string_view host, std::string_view interface) {
     out += kHex[digest[i] >> 4];
     out += kHex[digest[i] & 15];
   }
-  return out + '-' + std::string(interface);
+  return out + std::string(suffix);
 }
 
 }  // namespace
@@ -97,7 +97,7 @@ Fd StateDir::lease_secret() {
 
 wire::InstanceId StateDir::instance(const std::string& host, const std::string& interface) {
   wire::InstanceId id{};
-  Fd fd = open_own(path_ + "/" + file_name(host, interface));
+  Fd fd = open_own(path_ + "/" + file_name("instance-", host, "-" + interface));
   if (fd && flock(fd.get(), LOCK_EX | LOCK_NB) == 0) {
     if (!read_all(fd, id)) {
       crypto::random_bytes(id);
@@ -108,6 +108,33 @@ wire::InstanceId StateDir::instance(const std::string& host, const std::string& 
   }
   crypto::random_bytes(id);
   return id;
+}
+
+void StateDir::remember(const std::string& host,
+                        const std::vector<Endpoint>& found) const noexcept {
+  try {
+    std::string text;
+    for (const Endpoint& e : found) text += e.address.text() + '\n';
+    const Fd fd = open_own(path_ + "/" + file_name("address-", host, ""));
+    if (!fd || ftruncate(fd.get(), 0) < 0) return;
+    (void)write_all(fd, {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
+  } catch (const std::exception&) {  // a convenience, no more
+  }
+}
+
+std::vector<Endpoint> StateDir::recall(const std::string& host, std::uint16_t port) const {
+  const Fd fd(open((path_ + "/" + file_name("address-", host, "")).c_str(), O_RDONLY | O_CLOEXEC));
+  ByteArray<4096> room;
+  const auto n = fd ? pread(fd.get(), room.data(), room.size(), 0) : 0;
+  std::vector<Endpoint> out;
+  std::string_view text(reinterpret_cast<const char*>(room.data()),
+                        n > 0 ? static_cast<std::size_t>(n) : 0);
+  while (!text.empty()) {
+    const std::string_view line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(text.size(), line.size() + 1));
+    if (const auto address = Address::parse(line)) out.push_back({*address, port});
+  }
+  return out;
 }
 
 Prefix derived_pool_v6(const Fd& lease_secret) {

@@ -25,6 +25,10 @@ class StateDir {
   // same pair gets a fresh one that is not kept.
   wire::InstanceId instance(const std::string& host, const std::string& interface);
 
+  // The addresses that a server's name had last.
+  void remember(const std::string& host, const std::vector<Endpoint>&) const noexcept;
+  std::vector<Endpoint> recall(const std::string& host, std::uint16_t port) const;
+
  private:
   std::string path_;
   std::vector<Fd> locks_;

@@ -41,12 +41,14 @@ struct Scope {
   std::set<std::string> claimed;  // by tunnels that are not swept
   std::set<std::string> living;   // their names
   bool spare = false;             // Sweep::at_start
+  bool spare_wall = false;        // Sweep::but_the_wall
 };
 
 Scope scope_of(const std::string& interface, const std::string& directory, Sweep mode) {
   Scope scope;
   scope.interface = interface;
   scope.spare = mode == Sweep::at_start;
+  scope.spare_wall = mode == Sweep::but_the_wall;
   for (const JournalCopy& copy : journals(directory)) {
     if (copy.interface == interface) continue;
     if (copy.living) scope.living.insert(copy.interface);
@@ -108,7 +110,15 @@ void sweep_filter(Sockets& s, const Scope& scope, Lines& done) {
   for (const std::string& name : our_abandoned_tables(s.nft)) {
     if (!scope.interface.empty() && name != scope.interface) continue;
     if (scope.living.contains(name)) continue;
-    if (remove_table(s.nft, name)) done.push_back(fmt::format("nft table of {}", name));
+    if (table_present(s.nft, name) && remove_table(s.nft, name)) {
+      done.push_back(fmt::format("nft table of {}", name));
+    }
+    if (!wall_present(s.nft, name)) continue;
+    if (scope.spare_wall) {
+      s.spared_wall = name;
+    } else if (remove_wall(s.nft, name)) {
+      done.push_back(fmt::format("wall of {}", name));
+    }
   }
 }
 

@@ -97,6 +97,7 @@ void about(const plan::Forward& forward, const HostFacts& facts, Lines& out) {
   }
 }
 
+void about(const plan::Wall&, const HostFacts&, Lines&) {}
 void about(const plan::Shield&, const HostFacts&, Lines&) {}
 void about(const plan::ClampMss&, const HostFacts&, Lines&) {}
 void about(const plan::Interface&, const HostFacts&, Lines&) {}

@@ -134,6 +134,14 @@ class Grammar {
                                "connect to a server, until ^C");
     add_running(client);
     add_timeout(client);
+    client
+        .add_option("--kill-switch", out_.kill_switch,
+                    "on, session, always or off: what becomes of traffic past the tunnel")
+        ->type_name("MODE");
+    client
+        .add_option("--exclude", out_.exclude,
+                    "leave this prefix out of the tunnel; may be repeated")
+        ->type_name("PREFIX");
     add_running(command(app_, Command::run, "run", "FILE",
                         "bring up the tunnel that FILE describes, see vpnd.toml(5)"));
     command(app_, Command::plan, "plan", "server KEY ... | client KEY HOST ... | FILE",

@@ -41,6 +41,8 @@ struct Arguments {
 
   std::string state_dir, run_dir;   // empty: the default places
   std::optional<unsigned> timeout;  // seconds
+  std::string kill_switch;          // client; empty: as configured
+  std::vector<std::string> exclude;
   std::optional<std::uint16_t> mtu;
   unsigned verbose = 0;
   bool quiet = false;

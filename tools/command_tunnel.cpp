@@ -6,6 +6,7 @@
 
 #include <filesystem>
 
+#include "core/plan/suggest.h"
 #include "tools/command.h"
 #include "tools/private_file.h"
 
@@ -41,15 +42,40 @@ plan::Config configuration(Command command, std::span<const std::string> words) 
   return config_from_file(words);
 }
 
+plan::KillSwitch kill_switch_of(const std::string& word) {
+  std::vector<std::string> words;
+  for (const auto mode : {plan::KillSwitch::on, plan::KillSwitch::session, plan::KillSwitch::always,
+                          plan::KillSwitch::off}) {
+    words.emplace_back(plan::kill_switch_name(mode));
+    if (word == words.back()) return mode;
+  }
+  throw usage_error(fmt::format("--kill-switch is on, session, always or off, not \"{}\"{}", word,
+                                plan::did_you_mean(word, words)));
+}
+
+// Also a single address: --exclude 192.0.2.1.
+Prefix prefix_of(const std::string& word) {
+  const auto address = Address::parse(word);
+  const auto prefix = address ? std::optional(Prefix::host(*address)) : Prefix::parse(word);
+  if (!prefix) throw usage_error(fmt::format("--exclude: \"{}\" is no address or prefix", word));
+  if (prefix->length == 0) {
+    throw usage_error(fmt::format("--exclude: {} leaves nothing for the tunnel", word));
+  }
+  return prefix->masked();
+}
+
+void client_options(plan::ClientConfig& client, const Arguments& arguments) {
+  if (arguments.timeout) client.timeout = std::chrono::seconds(*arguments.timeout);
+  if (!arguments.kill_switch.empty()) client.kill_switch = kill_switch_of(arguments.kill_switch);
+  for (const std::string& word : arguments.exclude) client.exclude.push_back(prefix_of(word));
+}
+
 void apply_options(plan::Config& config, const Arguments& arguments) {
   auto& common = std::visit([](auto& c) -> plan::Common& { return c; }, config);
   if (arguments.mtu) common.mtu = *arguments.mtu;
   if (arguments.verbose > 0) common.log_level = Level::debug;
   if (arguments.quiet) common.log_level = Level::warning;
-  auto* client = std::get_if<plan::ClientConfig>(&config);
-  if (client != nullptr && arguments.timeout) {
-    client->timeout = std::chrono::seconds(*arguments.timeout);
-  }
+  if (auto* client = std::get_if<plan::ClientConfig>(&config)) client_options(*client, arguments);
 }
 
 // What a server of the usual settings would lease; the real one comes with the session.
@@ -58,6 +84,7 @@ wire::Lease expected_lease(const plan::ClientConfig& client) {
   lease.mtu = client.mtu;
   lease.client_v4 = {client.local_v4.value_or(Address::v4(192, 168, 192, 1)), 24};
   lease.server_v4 = client.remote_v4.value_or(Address::v4(192, 168, 192, 254));
+  lease.dns_v4 = lease.server_v4;
   if (const auto v6 = Prefix::parse("fd76:706e:6400::2/64")) {
     lease.client_v6 = *v6;
     lease.server_v6 = Address::parse("fd76:706e:6400::1").value_or(v6->address);
@@ -68,13 +95,17 @@ wire::Lease expected_lease(const plan::ClientConfig& client) {
 std::string plan_for(plan::Config config) {
   auto& common = std::visit([](auto& c) -> plan::Common& { return c; }, config);
   if (common.interface.empty()) common.interface = "vpn0";
-  if (const auto* server = std::get_if<plan::ServerConfig>(&config)) {
+  if (auto* server = std::get_if<plan::ServerConfig>(&config)) {
+    for (const Address& a : host::resolvers()) {
+      auto& upstream = a.is_v4() ? server->upstream_v4 : server->upstream_v6;
+      if (!upstream) upstream = a;
+    }
     return host::plan_text(plan::plan_server(*server));
   }
   const auto& client = std::get<plan::ClientConfig>(config);
   const wire::Lease lease = expected_lease(client);
-  std::string text =
-      host::plan_text(plan::plan_client(client, host::resolve(client.host, client.port), &lease));
+  std::string text = host::plan_text(plan::plan_client(
+      client, host::resolve(client.host, client.port), &lease, plan::Posture::up));
   if (!client.local_v4) {
     text +=
         "\nThe inner addresses are the server's to give; these are what a server without\n"

@@ -91,6 +91,29 @@ std::optional<Address> default_first_lease(const Prefix& pool, const Address& ow
   return first;
 }
 
+std::optional<Address> announced_resolver(const ServerConfig& c, Family family) noexcept {
+  for (const Address& a : c.push_dns) {
+    if (a.family() == family) return a;
+  }
+  if (!c.push_dns.empty() || !c.dns_forward) return std::nullopt;
+  if (family == Family::v4) return c.upstream_v4 ? std::optional(c.address_v4) : std::nullopt;
+  return c.upstream_v6 ? c.address_v6 : std::nullopt;
+}
+
+std::string_view kill_switch_name(KillSwitch mode) noexcept {
+  switch (mode) {
+    case KillSwitch::on:
+      return "on";
+    case KillSwitch::session:
+      return "session";
+    case KillSwitch::always:
+      return "always";
+    case KillSwitch::off:
+      break;
+  }
+  return "off";
+}
+
 std::string_view level_name(Level level) noexcept {
   switch (level) {
     case Level::error:

@@ -20,6 +20,14 @@ namespace vpnd::plan {
 
 enum class Lan : std::uint8_t { none, private_only, routes, list };
 
+// What happens to traffic that would leave past the tunnel.
+enum class KillSwitch : std::uint8_t {
+  on,       // refused while we run, and after we were killed, until the next start or cleanup
+  session,  // refused while we run
+  always,   // refused after a clean stop as well
+  off,
+};
+
 struct Common {
   std::string name;       // of the tunnel: the file's stem, or the interface
   std::string key;        // path of the key file
@@ -41,6 +49,7 @@ struct ClientConfig : Common {
   std::vector<Prefix> include, exclude;
   Lan lan = Lan::private_only;
   std::vector<Prefix> lan_prefixes;
+  KillSwitch kill_switch = KillSwitch::on;
   // Until the first session; zero, the default of a file: never give up.
   std::chrono::seconds timeout{30};
   friend bool operator==(const ClientConfig&, const ClientConfig&) = default;
@@ -64,6 +73,9 @@ struct ServerConfig : Common {
   bool nat = true;
   std::optional<Address> external;  // EXT-IP
   std::vector<Prefix> server_lan;
+  std::vector<Address> push_dns;  // resolvers that clients are told of, one of a family
+  bool dns_forward = true;  // without push_dns: our own address, relayed to the host's resolver
+  std::optional<Address> upstream_v4, upstream_v6;  // the host's resolvers, filled in at start
   friend bool operator==(const ServerConfig&, const ServerConfig&) = default;
 };
 
@@ -113,6 +125,10 @@ bool is_host_of(const Prefix& pool, const Address& a) noexcept;
 // The first lease when nobody names one: 192.168.192.1 where that is free in the pool.
 std::optional<Address> default_first_lease(const Prefix& pool, const Address& own) noexcept;
 
+// The resolver that a server tells its clients of; none of that family: nullopt.
+std::optional<Address> announced_resolver(const ServerConfig&, Family) noexcept;
+
 std::string_view level_name(Level) noexcept;
+std::string_view kill_switch_name(KillSwitch) noexcept;
 
 }  // namespace vpnd::plan

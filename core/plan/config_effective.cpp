@@ -83,6 +83,7 @@ std::string text_of(const ClientConfig& c) {
       "\n[routing]\nmode = \"{}\"\ninclude = {}\nexclude = {}\nlan = {}\n"
       "gateway = {}\n",
       mode, list(c.include), list(c.exclude), lan_value(c), or_auto(c.gateway));
+  out += fmt::format("\n[kill_switch]\nmode = \"{}\"\n", kill_switch_name(c.kill_switch));
   return out;
 }
 
@@ -96,6 +97,7 @@ std::string text_of(const ServerConfig& c) {
       pool6_value(c), or_auto(address6));
   out += fmt::format("max_clients = {}\nisolate = {}\nserver_lan = {}\nnat = {}\next_ip = {}\n",
                      c.max_clients, c.isolate, list(c.server_lan), c.nat, or_auto(c.external));
+  out += fmt::format("push_dns = {}\n\n[dns]\nforward = {}\n", list(c.push_dns), c.dns_forward);
   return out;
 }
 

@@ -45,6 +45,9 @@ constexpr KnownKey kKeys[] = {
     {"server", "server_lan", For::server},
     {"server", "nat", For::server},
     {"server", "ext_ip", For::server},
+    {"server", "push_dns", For::server},
+    {"dns", "forward", For::server},
+    {"kill_switch", "mode", For::client},
     {"log", "level", For::both},
 };
 

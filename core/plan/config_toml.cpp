@@ -154,6 +154,10 @@ class Reader {
     marks(out);
     peer(out);
     routing(out);
+    if (const auto mode =
+            section("kill_switch").choice("mode", {"on", "session", "always", "off"})) {
+      out.kill_switch = static_cast<KillSwitch>(*mode);
+    }
     // A tunnel with a file of its own is kept up by a service manager, so it waits for its server.
     out.timeout = duration(section(""), "timeout").value_or(std::chrono::seconds{0});
     return out;
@@ -235,6 +239,21 @@ class Reader {
     }
   }
 
+  void names(ServerConfig& out, const Section& server) const {
+    for (const TomlNode* node : server.texts("push_dns")) {
+      const auto address = Address::parse(node->text);
+      if (!address || !is_unicast(*address)) {
+        server.fail(*node, fmt::format("\"{}\" is not the address of a resolver", node->text));
+      }
+      const auto same = [&](const Address& a) { return a.family() == address->family(); };
+      if (std::any_of(out.push_dns.begin(), out.push_dns.end(), same)) {
+        server.fail(*node, "a lease has room for one resolver of each family");
+      }
+      out.push_dns.push_back(*address);
+    }
+    out.dns_forward = section("dns").boolean("forward").value_or(out.dns_forward);
+  }
+
   ServerConfig server() const {
     ServerConfig out;
     common(out);
@@ -249,6 +268,7 @@ class Reader {
     out.nat = server.boolean("nat").value_or(out.nat);
     out.external = server.address("ext_ip");
     out.server_lan = server.prefixes("server_lan").value_or(std::vector<Prefix>{});
+    names(out, server);
     return out;
   }
 

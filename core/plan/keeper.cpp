@@ -23,13 +23,6 @@ Actions finish(const Error& e) {
   return {action::Finish{e.code(), e.what(), e.remedy()}};
 }
 
-// A lease is named anew at every session; what the machine wears changes only with these.
-bool same_network(const wire::Lease& a, const wire::Lease& b) {
-  return a.mtu == b.mtu && a.client_v4 == b.client_v4 && a.server_v4 == b.server_v4 &&
-         a.dns_v4 == b.dns_v4 && a.client_v6 == b.client_v6 && a.server_v6 == b.server_v6 &&
-         a.dns_v6 == b.dns_v6;
-}
-
 }  // namespace
 
 bool Keeper::Budget::take(TimePoint now) noexcept {
@@ -50,9 +43,8 @@ const Common& Keeper::common() const noexcept {
 void Keeper::prepare() {
   tunnel_.emplace(common().interface);
   const auto* server = std::get_if<ServerConfig>(&config_);
-  if (server == nullptr) return;
   try {
-    Plan plan = plan_server(*server);
+    Plan plan = server != nullptr ? plan_server(*server) : client_plan(Posture::connecting);
     applied_ = machine_.apply(plan);
     plan_ = std::move(plan);
   } catch (...) {
@@ -106,8 +98,25 @@ Actions Keeper::on(const engine::Dial& m, TimePoint now) {
 
 Actions Keeper::on(const to_keeper::Became& m, TimePoint) {
   if (is_server()) return violation("a server's engine has no client state");
-  if (m.state != ClientState::up || stopping_) return {};
-  return up(m.lease);
+  if (stopping_) return {};
+  if (m.state == ClientState::up) return up(m.lease);
+  if (m.state == ClientState::blocked) settle(Posture::blocked);
+  if (m.state == ClientState::connecting || m.state == ClientState::reconnecting) {
+    settle(lease_ ? Posture::up : Posture::connecting);
+  }
+  return {};
+}
+
+Plan Keeper::client_plan(Posture posture) const {
+  return plan_client(std::get<ClientConfig>(config_), endpoints_, lease_ ? &*lease_ : nullptr,
+                     posture);
+}
+
+void Keeper::settle(Posture posture) {
+  Plan next = client_plan(posture);
+  if (next == plan_) return;
+  machine_.replace(applied_, plan_, next);
+  plan_ = std::move(next);
 }
 
 Actions Keeper::up(const wire::Lease& lease) {
@@ -115,17 +124,14 @@ Actions Keeper::up(const wire::Lease& lease) {
   if (const auto why = refusal(config, lease)) {
     return {action::Finish{Exit::protocol, "the server's lease is refused: " + *why, {}}};
   }
-  if (!lease_) {
-    Plan next = plan_client(config, endpoints_, &lease);
-    applied_ = machine_.apply(next);
-    plan_ = std::move(next);
-  } else if (!same_network(*lease_, lease)) {
-    Plan next = plan_client(config, endpoints_, &lease);
-    machine_.replace(applied_, plan_, next);
-    plan_ = std::move(next);
-  }
   const bool again = was_up_;
-  lease_ = lease;
+  const auto before = std::exchange(lease_, lease);
+  try {
+    settle(Posture::up);
+  } catch (...) {
+    lease_ = before;
+    throw;
+  }
   was_up_ = true;
   log(Level::notice, "{}connected, {} {} mtu {}", again ? "re" : "", config.interface,
       lease.client_v4.address.text(), std::min(config.mtu, lease.mtu));
@@ -204,7 +210,21 @@ Actions Keeper::stop(TimePoint) {
   return {action::SendStop{}};
 }
 
+// From a wall with a way through to one without: nothing leaves in between.
+void Keeper::leave_the_wall() noexcept {
+  const auto* client = std::get_if<ClientConfig>(&config_);
+  if (client == nullptr || client->kill_switch != KillSwitch::always || plan_.steps.empty()) return;
+  try {
+    settle(Posture::stopped);
+    log(Level::notice, "the kill switch stays on: \"vpnd cleanup {}\" takes it away",
+        client->interface);
+  } catch (const std::exception& e) {
+    log(Level::error, "{}: the kill switch could not be left on", e.what());
+  }
+}
+
 void Keeper::revert() noexcept {
+  leave_the_wall();
   applied_.revert();
   tunnel_.reset();
   plan_ = {};

@@ -50,8 +50,8 @@ class Keeper {
   // on. `machine` must outlive the keeper.
   Keeper(host::Machine& machine, Config, std::vector<Endpoint> endpoints);
 
-  // The device, which is down and without addresses on a client until its first lease; a server's
-  // whole plan.
+  // The device, which is down and without addresses on a client until its first lease; a client's
+  // wall; a server's whole plan.
   // Throws Error; then nothing was changed.
   void prepare();
 
@@ -89,6 +89,9 @@ class Keeper {
   Actions on(const engine::Ended&, TimePoint);
   Actions on(const to_keeper::Stopped&, TimePoint);
   Actions up(const wire::Lease&);
+  Plan client_plan(Posture) const;
+  void settle(Posture);  // throws Error
+  void leave_the_wall() noexcept;
   void report_complete();
 
   host::Machine& machine_;

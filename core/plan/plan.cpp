@@ -57,21 +57,83 @@ Capture capture(const ClientConfig& config, const std::vector<Endpoint>& endpoin
   const bool any_v6 = std::any_of(out.into_tunnel.begin(), out.into_tunnel.end(),
                                   [](const Prefix& p) { return !p.address.is_v4(); });
   out.refuse_v6 = any_v6 && !lease.has_v6();
+  out.guard = config.kill_switch == KillSwitch::on || config.kill_switch == KillSwitch::always;
   out.endpoints = endpoints;
   out.gateway = config.gateway;
   return out;
 }
 
+// What the clients are told to ask must be open to them.
+void relay(const ServerConfig& config, Forward& out) {
+  out.resolvers = config.push_dns;
+  const auto add = [&](const Address& own, const std::optional<Address>& upstream) {
+    if (!upstream) return;
+    out.relayed.emplace_back(own, *upstream);
+    out.resolvers.push_back(*upstream);
+  };
+  if (!config.push_dns.empty() || !config.dns_forward) return;
+  add(config.address_v4, config.upstream_v4);
+  if (out.pool_v6 && config.address_v6) add(*config.address_v6, config.upstream_v6);
+}
+
+std::vector<Address> resolvers_of(const wire::Lease& lease) {
+  std::vector<Address> out;
+  if (!lease.dns_v4.unspecified()) out.push_back(lease.dns_v4);
+  if (lease.has_v6() && !lease.dns_v6.unspecified()) out.push_back(lease.dns_v6);
+  return out;
+}
+
+Wall wall(const ClientConfig& config, const std::vector<Endpoint>& endpoints,
+          const wire::Lease* lease, Posture posture) {
+  Wall out;
+  out.interface = config.interface;
+  out.mode = config.kill_switch;
+  out.own_traffic = config.fwmark;
+  out.guarded = config.full ? std::vector{kAllV4, kAllV6} : config.include;
+  out.guard_names = config.full;
+  out.past_tunnel = config.exclude;
+  out.lan = config.lan;
+  out.lan_prefixes = config.lan_prefixes;
+  out.stays = posture == Posture::stopped;
+  if (posture == Posture::connecting || posture == Posture::up) out.endpoints = endpoints;
+  if (lease == nullptr || posture == Posture::stopped) return out;
+  out.addresses = bare(client_addresses(*lease));
+  out.inner = inner_networks(*lease);
+  if (out.guard_names) out.resolvers = resolvers_of(*lease);
+  return out;
+}
+
+// With a list of prefixes and none in it there is nothing to guard.
+bool walled(const ClientConfig& config) noexcept {
+  return config.kill_switch != KillSwitch::off && (config.full || !config.include.empty());
+}
+
+const char* posture_name(Posture posture) noexcept {
+  switch (posture) {
+    case Posture::connecting:
+      return "no session yet";
+    case Posture::up:
+      return "up";
+    case Posture::blocked:
+      return "blocked";
+    case Posture::stopped:
+      break;
+  }
+  return "stopped";
+}
+
 }  // namespace
 
 Plan plan_client(const ClientConfig& config, const std::vector<Endpoint>& endpoints,
-                 const wire::Lease* lease) {
+                 const wire::Lease* lease, Posture posture) {
   const std::string& name = config.interface.empty() ? config.name : config.interface;
-  if (lease == nullptr) return {fmt::format("client {}: no session yet", name), {}};
-  Plan out{fmt::format("client {}: up", name), {}};
+  Plan out{fmt::format("client {}: {}", name, posture_name(posture)), {}};
+  if (walled(config)) out.steps.emplace_back(wall(config, endpoints, lease, posture));
+  if (lease == nullptr || posture == Posture::stopped) return out;
   const auto addresses = client_addresses(*lease);
   const Mtu mtu = std::min(config.mtu, lease->mtu);
-  out.steps.emplace_back(Shield{config.interface, bare(addresses)});
+  out.steps.emplace_back(
+      Shield{config.interface, bare(addresses), true, config.kill_switch == KillSwitch::session});
   out.steps.emplace_back(ClampMss{config.interface});
   out.steps.emplace_back(Interface{config.interface, mtu, addresses});
   out.steps.emplace_back(capture(config, endpoints, *lease));
@@ -93,6 +155,7 @@ Plan plan_server(const ServerConfig& config) {
   forward.isolate = config.isolate;
   forward.server_lan = config.server_lan;
   forward.listen = config.listen;
+  relay(config, forward);
   out.steps.emplace_back(Shield{config.interface, bare(addresses)});
   out.steps.emplace_back(ClampMss{config.interface});
   out.steps.emplace_back(std::move(forward));

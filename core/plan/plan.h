@@ -16,6 +16,25 @@
 
 namespace vpnd::plan {
 
+// What must not leave this host but by the tunnel, whatever routes say. It comes first and goes
+// last.
+struct Wall {
+  std::string interface;
+  KillSwitch mode = KillSwitch::on;
+  Fwmark own_traffic = kDefaultFwmark;
+  std::vector<Endpoint> endpoints;  // the server's, which our own traffic may reach
+  std::vector<Prefix> guarded;      // 0.0.0.0/0 and ::/0, or a list
+  std::vector<Address> addresses;   // the tunnel's; none: there is no tunnel yet
+  std::vector<Prefix> inner;        // the tunnel's own networks: never taken for local ones
+  std::vector<Prefix> past_tunnel;  // excluded by the user
+  Lan lan = Lan::private_only;
+  std::vector<Prefix> lan_prefixes;  // Lan::list
+  bool guard_names = true;           // look-ups past the tunnel are refused, or sent into it
+  std::vector<Address> resolvers;    // reached through the tunnel
+  bool stays = false;                // after we are gone
+  friend bool operator==(const Wall&, const Wall&) = default;
+};
+
 // The tunnel device. Its addresses carry their prefix length: host routes on a client, the pool's
 // on a server.
 struct Interface {
@@ -30,6 +49,8 @@ struct Interface {
 struct Shield {
   std::string interface;
   std::vector<Address> addresses;
+  bool client = false;        // whose containers' traffic goes under the tunnel's address
+  bool session_only = false;  // KillSwitch::session: gone with us, however we end
   friend bool operator==(const Shield&, const Shield&) = default;
 };
 
@@ -43,6 +64,7 @@ struct Capture {
   std::vector<Prefix> past_tunnel;   // excluded by the user
   Lan lan = Lan::private_only;       // which connected prefixes stay local; the host looks them up
   std::vector<Prefix> lan_prefixes;  // Lan::list
+  bool guard = false;      // refused when the tunnel's own routes are gone (KillSwitch::on, always)
   bool refuse_v6 = false;  // the server has no IPv6: what of it is captured is refused at once,
                            // rather than leak or stall
   std::vector<Endpoint> endpoints;  // the server's, for strict reverse-path filters
@@ -60,6 +82,9 @@ struct Forward {
   bool isolate = true;              // also enforced by the engine
   std::vector<Prefix> server_lan;   // private networks of the server that clients may reach
   std::vector<Endpoint> listen;     // our own ports, kept out of the NAT's range
+  // Look-ups of clients: sent to our address (first), answered by the host's resolver (second).
+  std::vector<std::pair<Address, Address>> relayed;
+  std::vector<Address> resolvers;  // whom clients may ask besides
   friend bool operator==(const Forward&, const Forward&) = default;
 };
 
@@ -69,7 +94,7 @@ struct ClampMss {
   friend bool operator==(const ClampMss&, const ClampMss&) = default;
 };
 
-using Step = std::variant<Shield, ClampMss, Forward, Interface, Capture>;
+using Step = std::variant<Wall, Shield, ClampMss, Forward, Interface, Capture>;
 
 struct Plan {
   std::string title;  // "client vpn0: up"
@@ -77,10 +102,19 @@ struct Plan {
   friend bool operator==(const Plan&, const Plan&) = default;
 };
 
-// A state implies a plan. Before the first lease there is nothing to do. The interface's name must
-// be known by then. The device's MTU is the lease's, but never above the configuration's.
+// What a client has come to. Each implies a plan; what is open in one of them is never more than
+// the tunnel, our own way to the server, and what the user leaves out of it.
+enum class Posture : std::uint8_t {
+  connecting,  // never up yet: the wall alone
+  up,          // also while reconnecting: what the host wants to send waits in the tunnel
+  blocked,     // told to stay away: as up, but nothing of ours leaves either
+  stopped,     // KillSwitch::always, after a clean stop: a wall without a way through
+};
+
+// `lease`: the last one; none before the first session. The interface's name must be known by then.
+// The device's MTU is the lease's, but never above the configuration's.
 Plan plan_client(const ClientConfig&, const std::vector<Endpoint>& endpoints,
-                 const wire::Lease* lease);
+                 const wire::Lease* lease, Posture);
 Plan plan_server(const ServerConfig&);
 
 // The numbered text of `vpnd plan`, without the host's part.

@@ -13,6 +13,41 @@ std::string join(const auto& values) {
   return out;
 }
 
+std::string lan_text(Lan lan, const std::vector<Prefix>& prefixes) {
+  switch (lan) {
+    case Lan::none:
+      return "; nothing local";
+    case Lan::private_only:
+      return "; private local networks stay local";
+    case Lan::routes:
+      return "; every route of the main table stays";
+    case Lan::list:
+      return "; local: " + join(prefixes);
+  }
+  return {};
+}
+
+const char* life(const Wall& s) {
+  if (s.stays) return "; stays until the next start or cleanup";
+  return s.mode == KillSwitch::session ? "; ends with us" : "; outlives us";
+}
+
+std::string line(const Wall& s) {
+  std::string out = fmt::format("wall       {} refused", join(s.guarded));
+  if (!s.addresses.empty()) out += " but by " + s.interface;
+  if (!s.endpoints.empty()) {
+    out += fmt::format("; open: tcp {} with mark {}", join(s.endpoints),
+                       static_cast<std::uint32_t>(s.own_traffic));
+  }
+  if (!s.past_tunnel.empty()) out += ", " + join(s.past_tunnel);
+  out += lan_text(s.lan, s.lan_prefixes);
+  if (s.guard_names) {
+    out += s.resolvers.empty() ? "; look-ups outside refused"
+                               : "; look-ups go to " + join(s.resolvers);
+  }
+  return out + life(s);
+}
+
 std::string line(const Shield& s) {
   return fmt::format("shield     {}, reachable through {} only", join(s.addresses), s.interface);
 }
@@ -36,28 +71,17 @@ std::string line(const Forward& s) {
   }
   out += s.isolate ? ", clients apart" : ", clients reach each other";
   if (!s.server_lan.empty()) out += ", also to " + join(s.server_lan);
-  return out;
-}
-
-std::string lan_text(const Capture& s) {
-  switch (s.lan) {
-    case Lan::none:
-      return "; nothing local";
-    case Lan::private_only:
-      return "; private local networks stay local";
-    case Lan::routes:
-      return "; every route of the main table stays";
-    case Lan::list:
-      return "; local: " + join(s.lan_prefixes);
+  for (const auto& [own, theirs] : s.relayed) {
+    out += fmt::format("; look-ups at {} answered by {}", own.text(), theirs.text());
   }
-  return {};
+  return out;
 }
 
 std::string line(const Capture& s) {
   std::string out = fmt::format("capture    {} into {}, except mark {}", join(s.into_tunnel),
                                 s.interface, static_cast<std::uint32_t>(s.own_traffic));
   if (!s.past_tunnel.empty()) out += ", except " + join(s.past_tunnel);
-  out += lan_text(s);
+  out += lan_text(s.lan, s.lan_prefixes);
   if (s.refuse_v6) out += "; IPv6 refused, since the server has none";
   if (s.gateway) out += "; mark goes by " + s.gateway->text();
   return out;

@@ -40,8 +40,9 @@ class Thing final : public plan::Held {
     g_standing.push_back(name_);
   }
   ~Thing() override {
-    const auto at = std::ranges::find(g_standing, name_);
-    if (at != g_standing.end()) g_standing.erase(at);
+    // The newest of that name: a plan that replaces another may make what that one has as well.
+    const auto at = std::find(g_standing.rbegin(), g_standing.rend(), name_);
+    if (at != g_standing.rend()) g_standing.erase(std::next(at).base());
   }
   const std::string& name() const { return name_; }
 

@@ -70,10 +70,11 @@ bool kills(const Actions& a) {
 
 }  // namespace
 
-Test(keeper, a_client_changes_nothing_before_its_lease) {
+Test(keeper, a_client_is_behind_the_wall_before_its_lease_and_no_more) {
   Bench b{client_config()};
   b.start();
-  cr_assert_eq(fake::standing().size(), 1u, "only the device");
+  cr_assert_eq(fake::standing().size(), 2u, "the device and the wall");
+  cr_assert(fake::standing()[1].find("wall") != std::string::npos);
   cr_assert(b.become(good_lease()).empty());
   cr_assert_gt(fake::standing().size(), 3u);
   b.keeper.revert();
@@ -139,7 +140,7 @@ Test(keeper, leases_beyond_the_configuration_are_refused) {
     change(l);
     const auto out = b.become(l);
     const auto* end = only<action::Finish>(out);
-    return end != nullptr && end->code == Exit::protocol && fake::standing().size() == 1;
+    return end != nullptr && end->code == Exit::protocol && fake::standing().size() == 2;
   };
   cr_assert_not(refused([](wire::Lease&) {}));
   cr_assert(refused([](wire::Lease& l) { l.mtu = 575; }));

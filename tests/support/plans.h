@@ -41,7 +41,7 @@ inline wire::Lease lease(bool v6) {
 
 inline plan::Plan client_plan(const plan::ClientConfig& config, bool v6 = true) {
   const wire::Lease l = lease(v6);
-  return plan::plan_client(config, server_endpoints(), &l);
+  return plan::plan_client(config, server_endpoints(), &l, plan::Posture::up);
 }
 
 inline plan::ServerConfig server_config(bool v6 = true) {

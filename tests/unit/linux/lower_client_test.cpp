@@ -37,7 +37,8 @@ Test(lower_client, throws_before_default_before_rules) {
   }
   cr_assert(last_throw > 0 && last_throw < first_default);
   cr_assert(last_route < first_rule);
-  cr_assert(std::holds_alternative<FilterTable>(objects.front()));
+  cr_assert(std::holds_alternative<Wall>(objects[0]));
+  cr_assert(std::holds_alternative<FilterTable>(objects[1]));
   const auto* last = std::get_if<Rule>(&objects.back());
   cr_assert(last != nullptr && last->priority == 30001 && last->invert);
 }
@@ -133,7 +134,9 @@ Test(lower_client, no_route_stands_twice) {
   config.exclude = {prefix("10.0.0.0/8"), prefix("10.1.0.0/16")};
   auto routes = only<Route>(lower(client_plan(config), laptop()));
   for (std::size_t i = 0; i < routes.size(); ++i) {
-    for (std::size_t j = 0; j < i; ++j) cr_assert(routes[i].to != routes[j].to);
+    for (std::size_t j = 0; j < i; ++j) {
+      cr_assert(routes[i].to != routes[j].to || routes[i].metric != routes[j].metric);
+    }
   }
 }
 
@@ -158,8 +161,58 @@ Test(lower_client, ipv6_is_refused_where_the_server_has_none) {
   cr_assert(!has(got, "+ route default dev vpn0 table 42069 (v6)"));
   cr_assert(has(got, "+ route throw fe80::/64 table 42069 (v6)"));
   const auto with = lines(client_plan(client_config(), true), laptop());
-  cr_assert(!mentions(with, "unreachable"));
+  cr_assert(!has(with, "+ route unreachable default table 42069 (v6)"));
   cr_assert(has(with, "+ route default dev vpn0 table 42069 (v6)"));
+}
+
+Test(lower_client, what_the_tunnel_leaves_when_it_vanishes_is_refused) {
+  auto config = client_config();
+  const auto guard = [&](plan::KillSwitch mode) {
+    config.kill_switch = mode;
+    const auto got = lines(client_plan(config), laptop());
+    return has(got, "+ route unreachable default table 42069 metric 4294967294 (v4)") &&
+           has(got, "+ route unreachable default table 42069 metric 4294967294 (v6)");
+  };
+  cr_assert(guard(plan::KillSwitch::on) && guard(plan::KillSwitch::always));
+  cr_assert(!guard(plan::KillSwitch::session), "it would outlive a killed process");
+  cr_assert(!guard(plan::KillSwitch::off));
+}
+
+Test(lower_client, the_wall_lets_out_local_networks_by_their_device_alone) {
+  auto config = client_config();
+  const auto wall = [&](const HostFacts& host) {
+    return only<Wall>(lower(client_plan(config), host)).at(0);
+  };
+  const auto lets = [&](const HostFacts& host, const char* device, const char* to) {
+    const Wall w = wall(host);
+    const Wall::Local wanted{device, prefix(to)};
+    return std::find(w.local.begin(), w.local.end(), wanted) != w.local.end();
+  };
+  auto host = laptop();
+  host.links[1].connected.push_back(prefix("8.8.8.0/24"));
+  host.links[1].routed = {prefix("1.2.3.0/24"), prefix("10.9.0.0/16")};
+  const std::string& device = host.links[1].name;
+  cr_assert(lets(host, device.c_str(), "192.168.1.0/24"));
+  cr_assert(!lets(host, device.c_str(), "8.8.8.0/24"), "a public lease");
+  cr_assert(!lets(host, device.c_str(), "1.2.3.0/24"), "a route that somebody pushed");
+  cr_assert(!lets(host, device.c_str(), "10.9.0.0/16"));
+  cr_assert(lets(host, "", "224.0.0.0/4"));
+  config.lan = plan::Lan::routes;
+  cr_assert(lets(host, device.c_str(), "8.8.8.0/24") && lets(host, device.c_str(), "10.9.0.0/16"));
+  config.lan = plan::Lan::none;
+  cr_assert(wall(host).local.empty());
+  config.lan = plan::Lan::list;
+  config.lan_prefixes = {prefix("192.168.7.0/24")};
+  config.exclude = {prefix("198.51.100.0/24")};
+  cr_assert_eq(wall(host).local.size(), 2u);
+  cr_assert(lets(host, "", "192.168.7.0/24") && lets(host, "", "198.51.100.0/24"));
+}
+
+Test(lower_client, a_network_that_is_the_tunnels_own_is_not_local) {
+  auto host = laptop();
+  host.links[1].connected = {prefix("192.168.192.0/24")};
+  const Wall w = only<Wall>(lower(client_plan(client_config()), host)).at(0);
+  for (const Wall::Local& l : w.local) cr_assert(l.prefix != prefix("192.168.192.0/24"));
 }
 
 Test(lower_client, a_host_without_ipv6_gets_none) {

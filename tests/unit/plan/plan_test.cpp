@@ -34,10 +34,73 @@ bool among(const std::vector<Prefix>& all, const char* one) {
 
 }  // namespace
 
-Test(plan, nothing_before_the_first_lease) {
-  const Plan p = plan_client(client_config(), server_endpoints(), nullptr);
-  cr_assert(p.steps.empty());
-  cr_assert_eq(print(p), "client vpn0: no session yet\n  nothing to do\n");
+Test(plan, before_the_first_lease_there_is_the_wall_alone) {
+  auto config = client_config();
+  const auto first = [&] {
+    return plan_client(config, server_endpoints(), nullptr, Posture::connecting);
+  };
+  const Plan p = first();
+  cr_assert_eq(p.steps.size(), 1u);
+  cr_assert(step<Wall>(p)->addresses.empty() && step<Wall>(p)->endpoints == server_endpoints());
+  config.kill_switch = KillSwitch::off;
+  cr_assert(first().steps.empty());
+  cr_assert_eq(print(first()), "client vpn0: no session yet\n  nothing to do\n");
+  config.kill_switch = KillSwitch::on;
+  config.full = false;
+  cr_assert(first().steps.empty(), "a tunnel without prefixes guards nothing");
+  config.include = {prefix("10.0.0.0/8")};
+  cr_assert(step<Wall>(first())->guarded == config.include);
+  cr_assert(!step<Wall>(first())->guard_names);
+}
+
+Test(plan, the_wall_is_the_same_in_whatever_keeps_the_session) {
+  const auto l = lease(true);
+  const auto config = client_config();
+  const auto at = [&](Posture posture) {
+    return plan_client(config, server_endpoints(), &l, posture);
+  };
+  cr_assert_eq(place<Wall>(at(Posture::up)), 0u);
+  // Told to stay away: nothing of our own goes out, and the tunnel still swallows the rest.
+  const Plan blocked = at(Posture::blocked);
+  cr_assert(step<Wall>(blocked)->endpoints.empty());
+  cr_assert(step<Capture>(blocked) != nullptr);
+  cr_assert_eq(step<Wall>(blocked)->addresses.size(), 2u);
+  const Plan stopped = at(Posture::stopped);
+  cr_assert_eq(stopped.steps.size(), 1u);
+  cr_assert(step<Wall>(stopped)->stays && step<Wall>(stopped)->endpoints.empty() &&
+            step<Wall>(stopped)->addresses.empty());
+}
+
+Test(plan, look_ups_go_to_the_leases_resolvers) {
+  auto l = lease(true);
+  const auto wall = [&](Posture posture) {
+    return *step<Wall>(plan_client(client_config(), server_endpoints(), &l, posture));
+  };
+  cr_assert(wall(Posture::up).resolvers.empty() && wall(Posture::up).guard_names);
+  l.dns_v4 = address("192.168.192.254");
+  l.dns_v6 = address("fd76:706e::ffff");
+  cr_assert_eq(wall(Posture::up).resolvers.size(), 2u);
+  l.client_v6 = {};
+  cr_assert_eq(wall(Posture::up).resolvers.size(), 1u);
+}
+
+Test(plan, a_server_relays_to_a_resolver_others_can_ask) {
+  auto c = server_config();
+  const auto forward = [&] { return *step<Forward>(plan_server(c)); };
+  cr_assert(forward().relayed.empty());
+  cr_assert_not(announced_resolver(c, Family::v4).has_value());
+  c.upstream_v4 = address("192.0.2.53");
+  cr_assert_eq(forward().relayed.size(), 1u);
+  cr_assert(forward().relayed[0] == std::pair(c.address_v4, *c.upstream_v4));
+  cr_assert(announced_resolver(c, Family::v4) == c.address_v4);
+  cr_assert_not(announced_resolver(c, Family::v6).has_value());
+  c.push_dns = {address("9.9.9.9")};
+  cr_assert(forward().relayed.empty() && forward().resolvers == c.push_dns);
+  cr_assert(announced_resolver(c, Family::v4) == address("9.9.9.9"));
+  c.push_dns.clear();
+  c.dns_forward = false;
+  cr_assert(forward().relayed.empty() && forward().resolvers.empty());
+  cr_assert_not(announced_resolver(c, Family::v4).has_value());
 }
 
 Test(plan, a_client_is_shielded_before_it_has_an_address) {
@@ -61,7 +124,7 @@ Test(plan, a_client_has_host_addresses) {
 Test(plan, the_mtu_is_the_leases_but_never_above_ours) {
   auto config = client_config();
   wire::Lease l = lease(true);
-  const auto mtu = [&] { return step<Interface>(plan_client(config, {}, &l))->mtu; };
+  const auto mtu = [&] { return step<Interface>(plan_client(config, {}, &l, Posture::up))->mtu; };
   l.mtu = 1300;
   cr_assert_eq(mtu(), 1300);
   l.mtu = 9000;

@@ -69,10 +69,36 @@ Test(toml, a_mistyped_key_is_named_with_its_place) {
 }
 
 Test(toml, keys_that_nothing_obeys_are_refused) {
-  for (const char* section : {"dns", "kill_switch", "split", "metrics", "control"}) {
+  for (const char* section : {"split", "metrics", "control"}) {
     expect(kClient + "[" + section + "]\n", "home.toml:4:2: unknown key");
   }
   expect(kClient + "[interface]\nqueues = 2\n", "home.toml:5:1: unknown key \"queues\"");
+}
+
+Test(toml, the_kill_switch_has_four_modes) {
+  const auto mode = [](const std::string& text) {
+    return std::get<ClientConfig>(config_from_toml(kClient + text, "home.toml")).kill_switch;
+  };
+  cr_assert(mode("") == KillSwitch::on);
+  for (const auto wanted :
+       {KillSwitch::on, KillSwitch::session, KillSwitch::always, KillSwitch::off}) {
+    const std::string word(kill_switch_name(wanted));
+    cr_assert(mode("[kill_switch]\nmode = \"" + word + "\"\n") == wanted);
+  }
+  expect(kClient + "[kill_switch]\nmode = \"allways\"\n",
+         "home.toml:5:8: \"kill_switch.mode\" must be one of \"on\", \"session\", \"always\", "
+         "\"off\", not \"allways\" (did you mean \"always\"?)");
+}
+
+Test(toml, a_server_names_one_resolver_of_each_family) {
+  const auto names = [](const std::string& text) {
+    return std::get<ServerConfig>(config_from_toml(kServer + text, "home.toml")).push_dns.size();
+  };
+  cr_assert_eq(names("[server]\npush_dns = [\"9.9.9.9\", \"2620:fe::9\"]\n"), 2u);
+  expect(kServer + "[server]\npush_dns = [\"9.9.9.9\", \"1.1.1.1\"]\n",
+         "home.toml:4:24: a lease has room for one resolver of each family");
+  expect(kServer + "[server]\npush_dns = \"127.0.0.1\"\n",
+         "home.toml:4:12: \"127.0.0.1\" is not the address of a resolver");
 }
 
 Test(toml, keys_of_the_other_role) {

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: ISC
+#include "tests/netns/leaks/leak_lab.h"
+
+#include <arpa/inet.h>
+#include <criterion/criterion.h>
+#include <fmt/format.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <fstream>
+#include <sstream>
+#include <thread>
+
+#include "linux/socket.h"
+
+namespace vpnd::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+std::vector<std::string> split(const std::string& words) {
+  std::istringstream in(words);
+  std::vector<std::string> out;
+  for (std::string w; in >> w;) out.push_back(w);
+  return out;
+}
+
+void send_from(const Address& to, int port, const std::string& device, int type) {
+  const int family = to.is_v4() ? AF_INET : AF_INET6;
+  const Fd fd(::socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!device.empty()) {
+    ::setsockopt(fd.get(), SOL_SOCKET, SO_BINDTODEVICE, device.c_str(),
+                 static_cast<socklen_t>(device.size() + 1));
+  }
+  sockaddr_storage there{};
+  const auto size =
+      static_cast<socklen_t>(nl::to_sockaddr({to, static_cast<std::uint16_t>(port)}, there));
+  const auto* address = reinterpret_cast<const sockaddr*>(&there);
+  if (type == SOCK_STREAM) {
+    (void)::connect(fd.get(), address, size);
+    return;
+  }
+  for (int i = 0; i < 3; ++i) (void)::sendto(fd.get(), "leak?", 5, 0, address, size);
+}
+
+}  // namespace
+
+LeakLab::LeakLab(const std::string& client_program) {
+  lab.client_program = client_program;
+  lab.router().run([this] {
+    watch_ = std::make_unique<demo::Watch>("c0", Endpoint::parse("203.0.113.2:443").value());
+  });
+  plant();
+}
+
+// A watch that sees nothing would pass every test.
+void LeakLab::plant() {
+  probe(Address::parse("203.0.113.1").value(), 9);
+  cr_assert(eventually([this] { return frames() > 0; }, 3), "the watch does not see");
+  std::this_thread::sleep_for(50ms);
+  (void)frames();
+}
+
+void LeakLab::start_server(const std::string& settings) {
+  server_.reset();
+  if (settings.empty()) {
+    server_ = std::make_unique<Child>(lab.start_server());
+    return;
+  }
+  const std::string config = lab.directory() + "/server.toml";
+  std::ofstream(config) << "version = 1\nmode = \"server\"\n[identity]\nkey = \"" << lab.key()
+                        << "\"\n[interface]\nname = \"vpns\"\n[server]\n"
+                        << settings << "\n";
+  std::vector<std::string> words = {VPND_BINARY, "run"};
+  for (const auto& w : lab.places("server")) words.push_back(w);
+  words.push_back(config);
+  server_ = std::make_unique<Child>(words, lab.server().fd());
+  cr_assert(server_->says("ready"), "%s", server_->output().c_str());
+}
+
+void LeakLab::stop_server() {
+  server_->signal(SIGKILL);
+  server_->wait();
+}
+
+void LeakLab::start_client(const std::vector<std::string>& options) {
+  client_.reset();
+  client_ = std::make_unique<Child>(lab.start_client(0, options));
+}
+
+void LeakLab::start(const std::string& server_settings) {
+  if (!responder_) responder_ = std::make_unique<Responder>(lab.target(), kPort);
+  start_server(server_settings);
+  start_client();
+  cr_assert(through(target4) && through(target6), "%s", client_->output().c_str());
+}
+
+bool LeakLab::ip(const std::string& words) const {
+  std::vector<std::string> arguments = split(words);
+  arguments.insert(arguments.begin(), "ip");
+  return run_program(arguments, lab.client().fd()).status == 0;
+}
+
+bool LeakLab::through(const Address& to, int count) const {
+  for (int i = 0; i < count; ++i) {
+    if (!udp_echo(lab.client(), to, kPort)) return false;
+  }
+  return true;
+}
+
+void LeakLab::probe_from(const Namespace& from, const Address& to, int port,
+                         const std::string& device) const {
+  from.run([&] {
+    for (const int type : {SOCK_DGRAM, SOCK_STREAM}) send_from(to, port, device, type);
+  });
+}
+
+void LeakLab::probe(const Address& to, int port, const std::string& device) const {
+  probe_from(lab.client(), to, port, device);
+}
+
+std::string LeakLab::leaked() {
+  std::this_thread::sleep_for(50ms);
+  const demo::Seen seen = watch_->take();
+  cr_assert_eq(seen.lost, 0u, "the watch could not keep up");
+  std::string out;
+  for (const std::string& s : seen.samples) out += s + "\n";
+  return seen.clear == 0 ? std::string() : fmt::format("{} frames\n{}", seen.clear, out);
+}
+
+std::uint64_t LeakLab::frames() {
+  return watch_->take().clear;
+}
+
+void only_the_wall_holds(const std::function<void(LeakLab&)>& steps) {
+  {
+    LeakLab with;
+    steps(with);
+    const std::string leaks = with.leaked();
+    cr_assert(leaks.empty(), "%s", leaks.c_str());
+  }
+  LeakLab without(VPND_NOWALL);
+  steps(without);
+  std::this_thread::sleep_for(50ms);
+  cr_assert_gt(without.frames(), 0u, "it does not take the wall to hold this");
+}
+
+}  // namespace vpnd::test

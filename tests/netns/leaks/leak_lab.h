@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: ISC
+#pragma once
+
+// A client whose uplink is watched. Every frame that crosses it and is neither the carrier between
+// client and server nor what finds neighbours is a leak.
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "linux/demo_watch.h"
+#include "tests/daemon/lab.h"
+#include "tests/daemon/traffic.h"
+
+namespace vpnd::test {
+
+class LeakLab {
+ public:
+  static constexpr std::uint16_t kPort = 7000;
+
+  // The client runs this program: the shipped one, or the variant without a wall. Sees to it that
+  // the watch sees a planted frame, which fails the test otherwise.
+  explicit LeakLab(const std::string& client_program = VPND_BINARY);
+
+  Lab lab;
+  Address target4 = Address::parse(Lab::kTarget4).value();
+  Address target6 = Address::parse(Lab::kTarget6).value();
+
+  // Server and client, until traffic passes. `server_settings`: lines for its [server] section.
+  void start(const std::string& server_settings = {});
+  Child& client() { return *client_; }
+  Child& server() { return *server_; }
+  void start_client(const std::vector<std::string>& options = {});
+  void start_server(const std::string& settings = {});
+  void stop_server();  // SIGKILL
+
+  // `ip` with these words, in the client's namespace; false: it failed.
+  bool ip(const std::string& words) const;
+  // So many datagrams through the tunnel and back.
+  bool through(const Address& to, int count = 3) const;
+  // Datagrams and one connection attempt that nobody answers; with a device, from sockets bound to
+  // it.
+  void probe(const Address& to, int port, const std::string& device = {}) const;
+  void probe_from(const Namespace&, const Address& to, int port,
+                  const std::string& device = {}) const;
+
+  // What leaked since the last call, in words; empty: nothing did.
+  std::string leaked();
+  std::uint64_t frames();  // the same, as a number
+
+ private:
+  void plant();
+  std::unique_ptr<demo::Watch> watch_;
+  std::unique_ptr<Responder> responder_;
+  std::unique_ptr<Child> server_, client_;
+};
+
+// The same steps with the wall and without: 0 leaks with it, some without. `steps` starts what it
+// needs.
+void only_the_wall_holds(const std::function<void(LeakLab&)>& steps);
+
+}  // namespace vpnd::test

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: ISC
+// Fail closed in every state and on the way from each to the next.
+
+#include <criterion/criterion.h>
+
+#include <chrono>
+#include <csignal>
+#include <thread>
+
+#include "tests/netns/leaks/leak_lab.h"
+
+using namespace vpnd;
+using namespace vpnd::test;
+
+namespace {
+
+using namespace std::chrono_literals;
+
+// Whatever a program might try, bound to the uplink too.
+void try_everything(LeakLab& l) {
+  for (const char* device : {"", "eth0"}) {
+    l.probe(l.target4, LeakLab::kPort, device);
+    l.probe(l.target6, LeakLab::kPort, device);
+  }
+  l.probe(Address::v4(10, 71, 1, 1), 53);
+}
+
+void clean(LeakLab& l, const char* when) {
+  const std::string leaks = l.leaked();
+  cr_assert(leaks.empty(), "%s: %s", when, leaks.c_str());
+}
+
+void kill_client(LeakLab& l) {
+  const auto engines = Lab::children(l.client().pid());
+  l.client().signal(SIGKILL);
+  l.client().wait();
+  for (const pid_t engine : engines) kill(engine, SIGKILL);
+}
+
+bool works(LeakLab& l) {
+  return l.through(l.target4, 1) && l.through(l.target6, 1);
+}
+
+}  // namespace
+
+Test(leaks_states, server_gone_and_back) {
+  LeakLab l;
+  l.start();
+  l.stop_server();
+  const auto until = std::chrono::steady_clock::now() + 5s;
+  while (std::chrono::steady_clock::now() < until) {
+    try_everything(l);
+    std::this_thread::sleep_for(100ms);
+  }
+  clean(l, "server gone");
+  l.start_server();
+  cr_assert(eventually([&] { return works(l); }, 10));
+  clean(l, "server back");
+}
+
+Test(leaks_states, ten_reconnects) {
+  LeakLab l;
+  l.start();
+  for (int i = 0; i < 10; ++i) {
+    l.stop_server();
+    try_everything(l);
+    l.start_server();
+    try_everything(l);
+    cr_assert(eventually([&] { return works(l); }, 10), "%s", l.client().output().c_str());
+  }
+  clean(l, "reconnects");
+}
+
+Test(leaks_states, ten_dead_engines) {
+  LeakLab l;
+  l.start();
+  for (int i = 0; i < 10; ++i) {
+    for (const pid_t engine : Lab::children(l.client().pid())) kill(engine, SIGKILL);
+    try_everything(l);
+    cr_assert(eventually([&] { return works(l); }, 15), "%s", l.client().output().c_str());
+  }
+  clean(l, "engines");
+}
+
+Test(leaks_states, killed_then_started_then_cleaned_up) {
+  LeakLab l;
+  const Snapshot before = l.lab.snapshot(l.lab.client());
+  l.start();
+  kill_client(l);
+  for (int i = 0; i < 10; ++i) {
+    try_everything(l);
+    std::this_thread::sleep_for(50ms);
+  }
+  clean(l, "killed");
+  l.start_client();
+  try_everything(l);
+  cr_assert(eventually([&] { return works(l); }, 10));
+  clean(l, "started again");
+  kill_client(l);
+  try_everything(l);
+  clean(l, "killed again");
+  const Finished cleanup = l.lab.vpnd(l.lab.client(), "client0", {"cleanup"});
+  cr_assert_eq(cleanup.status, 0, "%s", cleanup.output.c_str());
+  const Snapshot after = l.lab.snapshot(l.lab.client());
+  cr_assert(before == after, "%s", before.difference(after).c_str());
+  l.probe(l.target4, LeakLab::kPort);
+  cr_assert(eventually([&] { return l.frames() > 0; }, 2), "the host's own traffic flows again");
+}
+
+Test(leaks_states, a_flushed_ruleset_and_a_removed_rule) {
+  LeakLab l;
+  l.start();
+  run_program({"nft", "flush", "ruleset"}, l.lab.client().fd());
+  try_everything(l);
+  clean(l, "flush ruleset");
+  cr_assert(l.ip("rule del pref 30001") && l.ip("-6 rule del pref 30001"));
+  try_everything(l);
+  clean(l, "rules removed");
+}
+
+Test(leaks_states, link_down_and_up) {
+  LeakLab l;
+  l.start();
+  for (int i = 0; i < 3; ++i) {
+    cr_assert(l.ip("link set eth0 down"));
+    try_everything(l);
+    cr_assert(l.ip("link set eth0 up"));
+    try_everything(l);
+    cr_assert(l.ip("route add default via 10.71.1.1"));
+    (void)l.ip("-6 addr add fd71:1::2/64 dev eth0 nodad");
+    (void)l.ip("-6 route add default via fd71:1::1");
+    try_everything(l);
+    cr_assert(eventually([&] { return works(l); }, 15), "%s", l.client().output().c_str());
+  }
+  clean(l, "link down and up");
+}
+
+Test(leaks_states, the_device_is_deleted) {
+  LeakLab l;
+  l.start();
+  cr_assert(l.ip("link del vpn0"));
+  for (int i = 0; i < 10; ++i) {
+    try_everything(l);
+    std::this_thread::sleep_for(20ms);
+  }
+  clean(l, "device deleted");
+}
+
+Test(leaks_states, always_holds_after_a_clean_stop) {
+  LeakLab l;
+  const Snapshot before = l.lab.snapshot(l.lab.client());
+  l.start_server();
+  l.start_client({"--kill-switch", "always"});
+  l.client().signal(SIGTERM);
+  cr_assert_eq(l.client().wait(5), 0, "%s", l.client().output().c_str());
+  try_everything(l);
+  clean(l, "stopped");
+  l.start_client({"--kill-switch", "always"});
+  try_everything(l);
+  l.client().signal(SIGTERM);
+  l.client().wait(5);
+  clean(l, "started and stopped");
+  cr_assert_eq(l.lab.vpnd(l.lab.client(), "client0", {"cleanup"}).status, 0);
+  const Snapshot after = l.lab.snapshot(l.lab.client());
+  cr_assert(before == after, "%s", before.difference(after).c_str());
+}
+
+// "session" holds as long as we live, and leaves the host usable however we end.
+Test(leaks_states, session_ends_with_the_process) {
+  LeakLab l;
+  l.start_server();
+  l.start_client({"--kill-switch", "session"});
+  try_everything(l);
+  clean(l, "while it runs");
+  kill_client(l);
+  const Finished tables = run_program({"nft", "list", "tables"}, l.lab.client().fd());
+  cr_assert(tables.output.find("vpnd") == std::string::npos, "%s", tables.output.c_str());
+  std::this_thread::sleep_for(50ms);
+  (void)l.frames();
+  l.probe(l.target4, LeakLab::kPort);
+  cr_assert(eventually([&] { return l.frames() > 0; }, 2), "the host's traffic is stuck");
+}
+
+Test(leaks_states, off_is_off) {
+  LeakLab l;
+  l.start_server();
+  l.start_client({"--kill-switch", "off"});
+  cr_assert(l.leaked().empty());
+  l.probe(l.target4, LeakLab::kPort, "eth0");
+  cr_assert(eventually([&] { return l.frames() > 0; }, 2), "something still refuses it");
+}
