@@ -8,6 +8,7 @@
 // There is deliberately no event loop in it: a ring completes, a kqueue reports readiness, and
 // any common interface would lie about one of them. Each host has a driver of its own.
 
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
@@ -80,9 +81,19 @@ class Machine {
 // nothing.
 std::string plan_text(const plan::Plan&);
 
+// How not to lock an administrator out of a machine that is far away.
+struct Caution {
+  // Take everything back after so long, unless somebody confirms. Zero: no trial.
+  std::chrono::seconds try_for{};
+  // Begin even if the remote shell this runs in would be cut.
+  bool may_lose_ssh = false;
+};
+
 // Runs a client or a server in the foreground until it ends: keeper, engine and all. Returns what
 // the process should end with; throws Error for what stopped it before it began.
-Exit keep(const plan::Config&, const Places&);
+Exit keep(const plan::Config&, const Places&, const Caution&);
+// Ends the trial of a running tunnel: it stays. The name as for status(). False: nothing runs.
+bool confirm(const std::string& name, const Places&);
 
 // Undoes what a dead process left; one line for each thing. Refuses (Error, Exit::temporary) while
 // a living one holds the interface. Empty: every interface.

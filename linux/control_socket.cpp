@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <cstring>
 #include <memory>
+#include <utility>
 
 #include "core/base/error.h"
 #include "linux/state_dir.h"
@@ -22,7 +23,7 @@ using namespace std::chrono_literals;
 
 constexpr std::size_t kMostClients = 8, kMostRequest = 64, kMostAnswer = 64 * 1024 * 1024;
 constexpr Duration kPatience = 2s;
-constexpr std::string_view kSuffix = ".sock", kRequest = "status\n";
+constexpr std::string_view kSuffix = ".sock", kStatus = "status\n", kConfirm = "confirm\n";
 
 std::optional<sockaddr_un> address_of(const std::string& path) noexcept {
   sockaddr_un a{};
@@ -93,7 +94,7 @@ void ControlSocket::accept_all(TimePoint now) {
     Fd fd(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
     if (!fd) return;
     if (clients_.size() < kMostClients && trusted(fd)) {
-      clients_.push_back({std::move(fd), now + kPatience, {}, {}, false});
+      clients_.push_back({std::move(fd), now + kPatience, {}, {}, false, false});
     }
   }
 }
@@ -112,7 +113,8 @@ bool ControlSocket::progress(Client& c) {
     c.in.append(room.begin(), room.begin() + n);
     if (c.in.find('\n') == std::string::npos) return c.in.size() < kMostRequest;
     c.asked = true;
-    return c.in == kRequest;
+    c.confirms = c.in == kConfirm;
+    return c.confirms || c.in == kStatus;
   }
   while (!c.out.empty()) {
     const auto n = send(c.fd.get(), c.out.data(), c.out.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -125,6 +127,12 @@ bool ControlSocket::progress(Client& c) {
 
 bool ControlSocket::wanted() const noexcept {
   return std::ranges::any_of(clients_, [](const Client& c) { return c.asked && c.out.empty(); });
+}
+
+bool ControlSocket::take_confirmation() noexcept {
+  bool any = false;
+  for (Client& c : clients_) any = std::exchange(c.confirms, false) || any;
+  return any;
 }
 
 void ControlSocket::answer(const std::string& json) noexcept {
@@ -155,10 +163,12 @@ std::vector<std::string> control_names(const std::string& directory) {
   return names;
 }
 
-std::optional<std::string> ask(const std::string& directory, const std::string& name) {
+std::optional<std::string> ask(const std::string& directory, const std::string& name,
+                               Request request) {
   const Fd fd = connect_to(path_of(directory, name));
   if (!fd) return std::nullopt;
-  if (send(fd.get(), kRequest.data(), kRequest.size(), MSG_NOSIGNAL) < 0) return std::nullopt;
+  const std::string_view words = request == Request::confirm ? kConfirm : kStatus;
+  if (send(fd.get(), words.data(), words.size(), MSG_NOSIGNAL) < 0) return std::nullopt;
   std::string out;
   ByteArray<16384> room;
   while (out.size() < kMostAnswer) {

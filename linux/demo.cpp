@@ -95,7 +95,7 @@ std::unique_ptr<Child> Course::start(Place place, std::span<const std::string> a
     } else {
       config = plan::client_from_arguments(arguments);
     }
-    return static_cast<int>(host::keep(config, places(place)));
+    return static_cast<int>(host::keep(config, places(place), {}));
   });
 }
 

@@ -24,6 +24,7 @@
 #include "linux/lower.h"
 #include "linux/patience.h"
 #include "linux/socket.h"
+#include "linux/ssh_origin.h"
 #include "linux/state_dir.h"
 
 namespace vpnd::host {
@@ -135,7 +136,25 @@ std::vector<Endpoint> open_client(const plan::ClientConfig& c, nl::StateDir& sta
   return endpoints;
 }
 
-Exit run(plan::Config config, const Places& places) {
+// Before anything is changed.
+void spare_the_administrator(const plan::ClientConfig& c, const std::vector<Endpoint>& endpoints,
+                             const Caution& caution) {
+  if (caution.may_lose_ssh || caution.try_for.count() > 0) return;
+  const auto shell = nl::ssh_origin();
+  const nl::HostFacts facts = shell ? nl::Host().facts() : nl::HostFacts{};
+  if (!shell || !nl::is_of(*shell, facts)) return;
+  const std::string from = shell->from.text();
+  const wire::Lease lease = plan::usual_lease(c);
+  const plan::Plan up = plan::plan_client(c, endpoints, &lease, plan::Posture::up);
+  if (nl::stays_reachable(nl::lower(up, facts), shell->from)) return;
+  throw Error(fmt::format("this would cut your SSH connection from {}", from), 0, {}, Exit::config,
+              fmt::format("--exclude {}            keeps that address out of the tunnel\n"
+                          "--try 60                 takes everything back unless you confirm\n"
+                          "--accept-risk lose-ssh   if another way in is open",
+                          from));
+}
+
+Exit run(plan::Config config, const Places& places, const Caution& caution) {
   plan::Common& common = common_of(config);
   nl::Signals signals;
   nl::KeeperFiles files;
@@ -149,12 +168,15 @@ Exit run(plan::Config config, const Places& places) {
   auto endpoints = server != nullptr
                        ? open_server(*server, machine, state, files)
                        : open_client(std::get<plan::ClientConfig>(config), state, files);
+  if (server == nullptr) {
+    spare_the_administrator(std::get<plan::ClientConfig>(config), endpoints, caution);
+  }
   for (const std::string& line : machine.sweep(common.interface, server != nullptr)) {
     log(Level::notice, "left by an earlier process and removed: {}", line);
   }
   plan::Keeper keeper(machine, std::move(config), std::move(endpoints));
   keeper.prepare();
-  nl::KeeperLoop loop(keeper, std::move(files), signals, nl::loop_choice());
+  nl::KeeperLoop loop(keeper, std::move(files), signals, nl::loop_choice(), caution.try_for);
   const plan::action::Finish end = loop.run();
   if (end.code == Exit::ok) {
     log(Level::notice, "stopped; every change was taken back");
@@ -165,12 +187,12 @@ Exit run(plan::Config config, const Places& places) {
 
 }  // namespace
 
-Exit keep(const plan::Config& config, const Places& places) {
+Exit keep(const plan::Config& config, const Places& places, const Caution& caution) {
   crypto::init();
   plan::Config copy = config;
   const LogScope logging(common_of(copy).log_level);
   nl::raise_descriptor_limit();
-  return run(std::move(copy), places);
+  return run(std::move(copy), places, caution);
 }
 
 std::vector<Address> resolvers() {
@@ -184,15 +206,29 @@ std::vector<std::string> cleanup(const std::string& interface, const Places& pla
   return nl::Host().sweep(interface, places.state);
 }
 
-std::optional<std::string> status(const std::string& name, const Places& places) {
-  if (!name.empty()) return nl::ask(places.run, name);
+namespace {
+
+// Empty: nothing runs.
+std::string running_name(const std::string& name, const Places& places) {
+  if (!name.empty()) return name;
   const std::vector<std::string> names = nl::control_names(places.run);
-  if (names.empty()) return std::nullopt;
   if (names.size() > 1) {
     throw usage_error(fmt::format("several tunnels run: {}", fmt::join(names, " ")),
                       "Name one of them: vpnd status " + names.front());
   }
-  return nl::ask(places.run, names.front());
+  return names.empty() ? std::string() : names.front();
+}
+
+}  // namespace
+
+std::optional<std::string> status(const std::string& name, const Places& places) {
+  const std::string running = running_name(name, places);
+  return running.empty() ? std::nullopt : nl::ask(places.run, running, nl::Request::status);
+}
+
+bool confirm(const std::string& name, const Places& places) {
+  const std::string running = running_name(name, places);
+  return !running.empty() && nl::ask(places.run, running, nl::Request::confirm).has_value();
 }
 
 std::string plan_text(const plan::Plan& plan) {

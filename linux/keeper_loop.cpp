@@ -27,8 +27,9 @@ TimePoint now() noexcept {
 
 }  // namespace
 
-KeeperLoop::KeeperLoop(plan::Keeper& keeper, KeeperFiles files, Signals& signals, Loop loop)
-    : keeper_(keeper), files_(std::move(files)), signals_(signals), loop_(loop) {
+KeeperLoop::KeeperLoop(plan::Keeper& keeper, KeeperFiles files, Signals& signals, Loop loop,
+                       std::chrono::seconds try_for)
+    : keeper_(keeper), files_(std::move(files)), signals_(signals), loop_(loop), try_for_(try_for) {
   try {
     control_.emplace(files_.run_directory, keeper_.common().interface);
   } catch (const Error& e) {
@@ -44,6 +45,11 @@ KeeperLoop::~KeeperLoop() {
 }
 
 plan::action::Finish KeeperLoop::run() {
+  if (try_for_.count() > 0) {
+    try_until_ = now() + try_for_;
+    log(Level::notice, "a trial of {} s: \"vpnd confirm {}\", or Enter here, makes it stay",
+        try_for_.count(), keeper_.common().interface);
+  }
   start_engine();
   while (!finish_) wait();
   end_engine();
@@ -185,13 +191,46 @@ void KeeperLoop::perform(const plan::action::StartEngine& a) {
 }
 
 void KeeperLoop::perform(const plan::action::Finish& a) {
-  if (!finish_) finish_ = a;
+  if (finish_) return;
+  finish_ = a;
+  if (!tried_in_vain_) return;
+  finish_ = plan::action::Finish{
+      Exit::temporary,
+      fmt::format("not confirmed within {} s: everything was taken back", try_for_.count()),
+      "start it again, and confirm with Enter or \"vpnd confirm\" in time"};
+}
+
+// ---- the trial
+
+void KeeperLoop::confirm() {
+  if (try_until_ == kNever) return;
+  try_until_ = kNever;
+  log(Level::notice, "confirmed");
+}
+
+void KeeperLoop::end_trial() {
+  try_until_ = kNever;
+  tried_in_vain_ = true;
+  keeper_.leave_nothing();
+  stop_by_ = std::min(stop_by_, now() + kStopWithin);
+  start_at_ = kNever;
+  perform(keeper_.stop(now()));
+}
+
+// In the background a read would stop us instead.
+void KeeperLoop::read_terminal() {
+  if (tcgetpgrp(STDIN_FILENO) != getpgrp()) return;
+  ByteArray<256> line;
+  const auto n = read(STDIN_FILENO, line.data(), line.size());
+  if (n > 0 && std::find(line.begin(), line.begin() + n, '\n') != line.begin() + n) confirm();
 }
 
 // ---- waiting
 
 void KeeperLoop::wait() {
-  std::vector<pollfd> fds{{signals_.fd(), POLLIN, 0}, {socket_.get(), POLLIN, 0}};
+  const bool ask = try_until_ != kNever && isatty(STDIN_FILENO) == 1;
+  std::vector<pollfd> fds{
+      {signals_.fd(), POLLIN, 0}, {socket_.get(), POLLIN, 0}, {ask ? STDIN_FILENO : -1, POLLIN, 0}};
   if (control_) control_->watch(fds);
   const Duration left = std::clamp<Duration>(next_deadline() - now(), Duration{}, 1h);
   const auto ms = std::chrono::ceil<std::chrono::milliseconds>(left).count();
@@ -200,6 +239,7 @@ void KeeperLoop::wait() {
   }
   signals();
   if (fds[1].revents != 0) from_engine();
+  if (fds[2].revents != 0) read_terminal();
   timers(now());
   if (control_) serve_status(now());
 }
@@ -217,7 +257,7 @@ void KeeperLoop::signals() {
 }
 
 TimePoint KeeperLoop::next_deadline() const noexcept {
-  TimePoint next = std::min({start_at_, stop_by_, report_by_});
+  TimePoint next = std::min({start_at_, stop_by_, report_by_, try_until_});
   if (keeper_.is_server()) next = std::min(next, look_at_peers_);
   if (control_) next = std::min(next, control_->next_deadline());
   return next;
@@ -226,6 +266,8 @@ TimePoint KeeperLoop::next_deadline() const noexcept {
 void KeeperLoop::timers(TimePoint at) {
   if (finish_) return;
   if (at >= stop_by_) perform(plan::action::Finish{});
+  if (at >= try_until_) end_trial();
+  if (finish_) return;
   if (at >= start_at_) {
     start_at_ = kNever;
     start_engine();
@@ -251,6 +293,7 @@ void KeeperLoop::watch_peers(TimePoint at) {
 
 void KeeperLoop::serve_status(TimePoint at) {
   control_->serve(at);
+  if (control_->take_confirmation()) confirm();
   if (!control_->wanted()) {
     report_by_ = kNever;
     return;

@@ -30,7 +30,8 @@ struct KeeperFiles {
 
 class KeeperLoop {
  public:
-  KeeperLoop(plan::Keeper&, KeeperFiles, Signals&, Loop);
+  // `try_for`: a trial that ends by itself unless it is confirmed; zero: none.
+  KeeperLoop(plan::Keeper&, KeeperFiles, Signals&, Loop, std::chrono::seconds try_for);
   KeeperLoop(const KeeperLoop&) = delete;
   KeeperLoop& operator=(const KeeperLoop&) = delete;
   ~KeeperLoop();
@@ -59,6 +60,9 @@ class KeeperLoop {
   void timers(TimePoint now);
   void watch_peers(TimePoint now);
   void serve_status(TimePoint now);
+  void read_terminal();
+  void confirm();
+  void end_trial();
   void answer_status();
   TimePoint next_deadline() const noexcept;
 
@@ -76,6 +80,9 @@ class KeeperLoop {
   TimePoint look_at_peers_{}, start_at_ = kNever, stop_by_ = kNever;
   TimePoint report_by_ = kNever;
   std::uint64_t report_wanted_ = 0;
+  std::chrono::seconds try_for_;
+  TimePoint try_until_ = kNever;
+  bool tried_in_vain_ = false;
   std::optional<plan::action::Finish> finish_;
 };
 

@@ -20,6 +20,7 @@ constexpr std::string_view kShortHelp = R"(vpnd, a VPN for two machines or a few
   vpnd run FILE            a tunnel described by a TOML file
   vpnd plan ...            what server, client or run would change; changes nothing
   vpnd status [NAME]       --json for programs
+  vpnd confirm [NAME]      make a tunnel stay that was started with --try
   vpnd cleanup [NAME]      undo what a killed process left
 
   vpnd genkey [FILE]       a shared key; --server for a server with a list of peers
@@ -36,8 +37,8 @@ using Names = std::vector<std::string>;
 
 constexpr int kMostWords = 16;
 
-const Names kCommands = {"server", "client", "run",  "plan", "status",      "cleanup", "genkey",
-                         "peer",   "pubkey", "demo", "help", "fingerprint", "version"};
+const Names kCommands = {"server", "client", "run",    "plan", "status", "confirm",     "cleanup",
+                         "genkey", "peer",   "pubkey", "demo", "help",   "fingerprint", "version"};
 const Names kPeerCommands = {"add", "list", "revoke"};
 
 struct Entry {
@@ -138,9 +139,17 @@ class Grammar {
         .add_option("--kill-switch", out_.kill_switch,
                     "on, session, always or off: what becomes of traffic past the tunnel")
         ->type_name("MODE");
+    client.add_option("--try", out_.try_for, "take it all back after so long, unless confirmed")
+        ->check(CLI::Range(1u, 86400u).description(""))
+        ->type_name("SEC");
+    client
+        .add_option("--accept-risk", out_.accepted_risk,
+                    "lose-ssh: start although it cuts this very SSH connection")
+        ->type_name("RISK");
     client
         .add_option("--exclude", out_.exclude,
                     "leave this prefix out of the tunnel; may be repeated")
+        ->allow_extra_args(false)
         ->type_name("PREFIX");
     add_running(command(app_, Command::run, "run", "FILE",
                         "bring up the tunnel that FILE describes, see vpnd.toml(5)"));
@@ -153,6 +162,8 @@ class Grammar {
                                "what a tunnel does; NAME when several run. Exit 3: not connected");
     status.add_flag("--json", out_.json, "for programs");
     add_places(status);
+    add_places(command(app_, Command::confirm, "confirm", "[NAME]",
+                       "end the trial of \"client --try\": the tunnel stays"));
     add_places(command(app_, Command::cleanup, "cleanup", "[NAME]",
                        "undo what a dead process left, for one interface or for all"));
   }

@@ -25,6 +25,7 @@ enum class Command : std::uint8_t {
   run,
   plan,
   status,
+  confirm,
   cleanup,
   demo,
 };
@@ -43,6 +44,8 @@ struct Arguments {
   std::optional<unsigned> timeout;  // seconds
   std::string kill_switch;          // client; empty: as configured
   std::vector<std::string> exclude;
+  std::optional<unsigned> try_for;  // seconds
+  std::string accepted_risk;
   std::optional<std::uint16_t> mtu;
   unsigned verbose = 0;
   bool quiet = false;

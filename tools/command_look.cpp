@@ -52,6 +52,13 @@ Exit run_bare(const Arguments& arguments) {
   return Exit::ok;
 }
 
+Exit run_confirm(const Arguments& arguments) {
+  const std::string name = argument_or(arguments, "");
+  if (host::confirm(name, places_of(arguments))) return Exit::ok;
+  throw Error(name.empty() ? "no tunnel runs" : fmt::format("no tunnel \"{}\" runs", name), 0, {},
+              Exit::not_running);
+}
+
 Exit run_cleanup(const Arguments& arguments) {
   const auto lines = host::cleanup(argument_or(arguments, ""), places_of(arguments));
   for (const std::string& line : lines) write_out(line + "\n");

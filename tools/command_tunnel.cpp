@@ -78,20 +78,6 @@ void apply_options(plan::Config& config, const Arguments& arguments) {
   if (auto* client = std::get_if<plan::ClientConfig>(&config)) client_options(*client, arguments);
 }
 
-// What a server of the usual settings would lease; the real one comes with the session.
-wire::Lease expected_lease(const plan::ClientConfig& client) {
-  wire::Lease lease;
-  lease.mtu = client.mtu;
-  lease.client_v4 = {client.local_v4.value_or(Address::v4(192, 168, 192, 1)), 24};
-  lease.server_v4 = client.remote_v4.value_or(Address::v4(192, 168, 192, 254));
-  lease.dns_v4 = lease.server_v4;
-  if (const auto v6 = Prefix::parse("fd76:706e:6400::2/64")) {
-    lease.client_v6 = *v6;
-    lease.server_v6 = Address::parse("fd76:706e:6400::1").value_or(v6->address);
-  }
-  return lease;
-}
-
 std::string plan_for(plan::Config config) {
   auto& common = std::visit([](auto& c) -> plan::Common& { return c; }, config);
   if (common.interface.empty()) common.interface = "vpn0";
@@ -103,7 +89,7 @@ std::string plan_for(plan::Config config) {
     return host::plan_text(plan::plan_server(*server));
   }
   const auto& client = std::get<plan::ClientConfig>(config);
-  const wire::Lease lease = expected_lease(client);
+  const wire::Lease lease = plan::usual_lease(client);
   std::string text = host::plan_text(plan::plan_client(
       client, host::resolve(client.host, client.port), &lease, plan::Posture::up));
   if (!client.local_v4) {
@@ -130,7 +116,14 @@ std::string argument_or(const Arguments& arguments, const char* otherwise) {
 Exit run_tunnel(const Arguments& arguments) {
   plan::Config config = configuration(arguments.command, arguments.positional);
   apply_options(config, arguments);
-  return host::keep(config, places_of(arguments));
+  host::Caution caution;
+  caution.try_for = std::chrono::seconds(arguments.try_for.value_or(0));
+  if (!arguments.accepted_risk.empty() && arguments.accepted_risk != "lose-ssh") {
+    throw usage_error(
+        fmt::format("--accept-risk knows \"lose-ssh\", not \"{}\"", arguments.accepted_risk));
+  }
+  caution.may_lose_ssh = !arguments.accepted_risk.empty();
+  return host::keep(config, places_of(arguments), caution);
 }
 
 Exit run_plan(const Arguments& arguments) {

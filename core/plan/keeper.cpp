@@ -213,7 +213,9 @@ Actions Keeper::stop(TimePoint) {
 // From a wall with a way through to one without: nothing leaves in between.
 void Keeper::leave_the_wall() noexcept {
   const auto* client = std::get_if<ClientConfig>(&config_);
-  if (client == nullptr || client->kill_switch != KillSwitch::always || plan_.steps.empty()) return;
+  if (leave_nothing_ || client == nullptr || client->kill_switch != KillSwitch::always ||
+      plan_.steps.empty())
+    return;
   try {
     settle(Posture::stopped);
     log(Level::notice, "the kill switch stays on: \"vpnd cleanup {}\" takes it away",

@@ -61,6 +61,8 @@ class Keeper {
   Actions engine_lost(TimePoint now);
   Actions stop(TimePoint now);  // a signal
   void revert() noexcept;
+  // At the end not even the wall stays, whatever is configured.
+  void leave_nothing() noexcept { leave_nothing_ = true; }
 
   bool is_server() const noexcept { return std::holds_alternative<ServerConfig>(config_); }
   const Config& config() const noexcept { return config_; }
@@ -103,7 +105,7 @@ class Keeper {
 
   EngineState engine_ = EngineState::none;
   to_keeper::Ready ready_;
-  bool was_ready_ = false, stopping_ = false, was_up_ = false;
+  bool was_ready_ = false, stopping_ = false, was_up_ = false, leave_nothing_ = false;
   TimePoint started_{};
   Duration backoff_{};
   unsigned deaths_unready_ = 0;

@@ -140,6 +140,19 @@ Plan plan_client(const ClientConfig& config, const std::vector<Endpoint>& endpoi
   return out;
 }
 
+wire::Lease usual_lease(const ClientConfig& config) {
+  wire::Lease lease;
+  lease.mtu = config.mtu;
+  lease.client_v4 = {config.local_v4.value_or(Address::v4(192, 168, 192, 1)), 24};
+  lease.server_v4 = config.remote_v4.value_or(Address::v4(192, 168, 192, 254));
+  lease.dns_v4 = lease.server_v4;
+  if (const auto v6 = Prefix::parse("fd76:706e:6400::2/64")) {
+    lease.client_v6 = *v6;
+    lease.server_v6 = Address::parse("fd76:706e:6400::1").value_or(v6->address);
+  }
+  return lease;
+}
+
 Plan plan_server(const ServerConfig& config) {
   const std::string& name = config.interface.empty() ? config.name : config.interface;
   Plan out{fmt::format("server {}: serving", name), {}};

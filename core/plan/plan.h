@@ -116,6 +116,8 @@ enum class Posture : std::uint8_t {
 Plan plan_client(const ClientConfig&, const std::vector<Endpoint>& endpoints,
                  const wire::Lease* lease, Posture);
 Plan plan_server(const ServerConfig&);
+// What a server of the usual settings would lease; the real one comes with the session.
+wire::Lease usual_lease(const ClientConfig&);
 
 // The numbered text of `vpnd plan`, without the host's part.
 std::string print(const Plan&);
