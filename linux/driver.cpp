@@ -112,7 +112,7 @@ void Driver::woke() noexcept {
 }
 
 void Driver::turn() {
-  now_ = read_clocks();
+  woke();
   timers();
   effects();
   while (const auto conn = engine_.next_ready()) {

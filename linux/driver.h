@@ -50,7 +50,8 @@ class Driver {
   void touch(Carrier&);                     // look at it again
 
   // ---- the loop
-  // After every wait, before what it brought: an hour may have passed in it.
+  // Looks at the clock: after every wait, before what it brought, for an hour may have passed in
+  // it.
   void woke() noexcept;
   void turn();
   // Those whose wants may have changed since the last call; each once.

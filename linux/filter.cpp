@@ -5,55 +5,25 @@
 
 #include <array>
 
+#include "linux/filter_words.h"
+
 namespace vpnd::nl {
 namespace {
 
+using namespace words;
+
 constexpr std::int32_t kPriorityRaw = -300;
 constexpr std::int32_t kPriorityMangle = -150;
-constexpr std::int32_t kPriorityDstnat = -100;
 constexpr std::int32_t kPriorityFilter = 0;
 constexpr std::int32_t kPrioritySrcnat = 100;
 // A match is two expressions, and a rule holds 128 (NFT_RULE_MAXEXPRS, linux/netfilter).
 constexpr std::size_t kNamesInRule = 60;
-constexpr std::uint8_t kTcp = 6;
-constexpr std::uint8_t kUdp = 17;
-constexpr std::uint16_t kDns = 53;
 
 // Never anybody's business through a tunnel: the host itself, its link, and the addresses where
 // clouds hand out credentials to whoever asks from inside a machine.
 constexpr std::array kForbidden{
     "0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "100.100.100.200/32", "168.63.129.16/32",
     "::1/128",   "fe80::/10",   "::ffff:0:0/96",  "fd00:ec2::/32",      "fd20:ce::/32"};
-
-NftDevice in(const std::string& name) {
-  return {NftDevice::Side::in, false, name};
-}
-NftDevice not_in(const std::string& name) {
-  return {NftDevice::Side::in, true, name};
-}
-NftDevice out(const std::string& name) {
-  return {NftDevice::Side::out, false, name};
-}
-NftDevice not_out(const std::string& name) {
-  return {NftDevice::Side::out, true, name};
-}
-NftAddress from(const Prefix& p) {
-  return {NftAddress::Side::source, false, p};
-}
-NftAddress not_from(const Prefix& p) {
-  return {NftAddress::Side::source, true, p};
-}
-NftAddress to(const Prefix& p) {
-  return {NftAddress::Side::destination, false, p};
-}
-
-NftRule drop(std::vector<NftMatch> matches, std::string comment) {
-  return {std::move(matches), true, NftDrop{}, std::move(comment)};
-}
-
-NftRule accept(std::vector<NftMatch> matches, std::string comment) {
-  return {std::move(matches), true, NftAccept{}, std::move(comment)};
-}
 
 bool is_server(const FilterTable& t) {
   return t.pool_v4 || t.pool_v6;
@@ -124,21 +94,15 @@ void keep_apart(const std::vector<std::string>& devices, Family family, NftChain
 // Before everything that closes networks of the server, in one of which a resolver usually is.
 void open_resolvers(const FilterTable& t, NftChain& chain) {
   for (const Address& there : t.resolvers)
-    for (const std::uint8_t protocol : {kUdp, kTcp})
-      chain.rules.push_back(
-          accept({in(t.interface), to(Prefix::host(there)), NftProtocol{protocol}, NftPort{kDns}},
-                 "look-ups of clients"));
+    for_lookups(chain, {in(t.interface), to(Prefix::host(there))}, NftAccept{},
+                "look-ups of clients");
 }
 
 NftChain relay_chain(const FilterTable& t) {
   NftChain chain{"vpn_dns", NftChain::Hook::prerouting, kPriorityDstnat, true, {}};
   for (const auto& [ours, theirs] : t.relayed)
-    for (const std::uint8_t protocol : {kUdp, kTcp})
-      chain.rules.push_back(
-          {{in(t.interface), to(Prefix::host(ours)), NftProtocol{protocol}, NftPort{kDns}},
-           true,
-           NftRedirect{theirs, kDns},
-           "look-ups of clients"});
+    for_lookups(chain, {in(t.interface), to(Prefix::host(ours))}, NftRedirect{theirs, kDns},
+                "look-ups of clients");
   return chain;
 }
 

@@ -51,8 +51,7 @@ struct NftMark {
 struct NftIcmp6 {
   std::uint8_t type = 0;
 };
-struct NftRedirected {};  // its destination was translated
-struct NftDestinationLocal {};
+struct NftRedirected {};      // its destination was translated
 struct NftSourceNotLocal {};  // the host itself does not have the source address
 struct NftEstablished {};     // connection state established or related
 struct NftSyn {};             // TCP with SYN and without RST
@@ -60,9 +59,9 @@ struct NftEchoRequest {
   Family family = Family::v4;
 };
 
-using NftMatch = std::variant<NftDevice, NftFamily, NftAddress, NftProtocol, NftSourceNotLocal,
-                              NftEstablished, NftSyn, NftEchoRequest, NftPort, NftSourcePort,
-                              NftMark, NftIcmp6, NftRedirected, NftDestinationLocal>;
+using NftMatch =
+    std::variant<NftDevice, NftFamily, NftAddress, NftProtocol, NftSourceNotLocal, NftEstablished,
+                 NftSyn, NftEchoRequest, NftPort, NftSourcePort, NftMark, NftIcmp6, NftRedirected>;
 
 struct NftAccept {};
 struct NftDrop {};

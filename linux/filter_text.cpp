@@ -62,9 +62,6 @@ std::string match_text(const NftIcmp6& m) {
 std::string match_text(const NftRedirected&) {
   return "ct status dnat";
 }
-std::string match_text(const NftDestinationLocal&) {
-  return "fib daddr type local";
-}
 
 std::string action_text(const NftReject& a) {
   return a.reset ? "reject with tcp reset" : "reject with icmpx admin-prohibited";

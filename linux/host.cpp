@@ -3,7 +3,6 @@
 
 #include "core/host.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <netdb.h>
 #include <sys/socket.h>
@@ -26,6 +25,7 @@
 #include "linux/socket.h"
 #include "linux/ssh_origin.h"
 #include "linux/state_dir.h"
+#include "linux/text_file.h"
 
 namespace vpnd::host {
 namespace {
@@ -80,21 +80,9 @@ void fill_v6(plan::ServerConfig& c, const Fd& lease_secret, bool v6) {
   c.address_v6 = Address::v6(own);
 }
 
-std::string text_of(const char* path) {
-  std::string out;
-  const Fd fd(open(path, O_RDONLY | O_CLOEXEC));
-  ByteArray<65536> room;
-  const auto n = fd ? read(fd.get(), room.data(), room.size()) : 0;
-  if (n > 0) out.assign(reinterpret_cast<const char*>(room.data()), static_cast<std::size_t>(n));
-  return out;
-}
-
 void announce_resolver(plan::ServerConfig& c) {
   if (!c.push_dns.empty() || !c.dns_forward) return;
-  for (const Address& a : resolvers()) {
-    auto& upstream = a.is_v4() ? c.upstream_v4 : c.upstream_v6;
-    if (!upstream) upstream = a;
-  }
+  plan::use_resolvers(c, resolvers());
   if (c.upstream_v4 || c.upstream_v6) return;
   log(Level::warning,
       "clients are told of no resolver, for this host has none that others can ask; name one with "
@@ -196,10 +184,10 @@ Exit keep(const plan::Config& config, const Places& places, const Caution& cauti
 }
 
 std::vector<Address> resolvers() {
-  const auto own = plan::askable(plan::nameservers(text_of("/etc/resolv.conf")));
+  const auto own = plan::askable(plan::nameservers(nl::read_text("/etc/resolv.conf")));
   if (!own.empty()) return own;
   // Behind the stub of systemd-resolved, which answers this host alone.
-  return plan::askable(plan::nameservers(text_of("/run/systemd/resolve/resolv.conf")));
+  return plan::askable(plan::nameservers(nl::read_text("/run/systemd/resolve/resolv.conf")));
 }
 
 std::vector<std::string> cleanup(const std::string& interface, const Places& places) {

@@ -15,6 +15,7 @@
 #include <string_view>
 
 #include "core/base/error.h"
+#include "linux/text_file.h"
 
 namespace vpnd::nl {
 namespace {
@@ -26,18 +27,6 @@ constexpr int kFlags = O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_APPEND;
 
 std::string path_of(const std::string& directory, const std::string& interface) {
   return fmt::format("{}/{}{}", directory, interface, kSuffix);
-}
-
-std::string read_all(int fd) {
-  std::string text;
-  std::array<char, 4096> part;
-  off_t at = 0;
-  for (;;) {
-    const ssize_t n = ::pread(fd, part.data(), part.size(), at);
-    if (n <= 0) return text;
-    text.append(part.data(), static_cast<std::size_t>(n));
-    at += n;
-  }
 }
 
 // Which boot and which network namespace the notes speak of.
@@ -112,7 +101,7 @@ Journal::Journal(std::string directory, std::string interface)
                 errno == EACCES ? Exit::permission : Exit::os);
   }
   fd_ = lock(path_of(directory_, interface_), interface_);
-  const std::string text = read_all(fd_.get());
+  const std::string text = read_text(fd_.get());
   lines_ = outstanding(text);
   // Left alone when it can be continued: whoever is killed while writing it anew loses the notes.
   if (text.starts_with(here() + "\n") && text.ends_with('\n') && text.size() < kRewriteAt) return;
@@ -153,7 +142,7 @@ std::vector<JournalCopy> journals(const std::string& directory) {
     const Fd fd(::open(path_of(directory, copy.interface).c_str(), kFlags));
     if (!fd) continue;
     copy.living = ::flock(fd.get(), LOCK_EX | LOCK_NB) != 0;
-    copy.lines = outstanding(read_all(fd.get()));
+    copy.lines = outstanding(read_text(fd.get()));
     all.push_back(std::move(copy));
   }
   return all;

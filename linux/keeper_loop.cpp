@@ -212,6 +212,10 @@ void KeeperLoop::end_trial() {
   try_until_ = kNever;
   tried_in_vain_ = true;
   keeper_.leave_nothing();
+  stop();
+}
+
+void KeeperLoop::stop() {
   stop_by_ = std::min(stop_by_, now() + kStopWithin);
   start_at_ = kNever;
   perform(keeper_.stop(now()));
@@ -250,9 +254,7 @@ void KeeperLoop::signals() {
       reap();
       continue;
     }
-    stop_by_ = std::min(stop_by_, now() + kStopWithin);
-    start_at_ = kNever;
-    perform(keeper_.stop(now()));
+    stop();
   }
 }
 

@@ -63,6 +63,7 @@ class KeeperLoop {
   void read_terminal();
   void confirm();
   void end_trial();
+  void stop();
   void answer_status();
   TimePoint next_deadline() const noexcept;
 

@@ -124,6 +124,12 @@ class Lowering {
     out_.emplace_back(std::move(out));
   }
 
+  // The routes' throws and the wall's ways out are by the same rule, or one would undo the other.
+  static bool stays_local(const Prefix& connected, const std::vector<Prefix>& inner,
+                          bool any_network = false) noexcept {
+    return (any_network || is_private(connected)) && !overlaps_any(connected, inner);
+  }
+
   // Computed from addresses, never from routes, which others on the local network can add; but for
   // who asked for just that.
   void local_networks(const plan::Wall& wall, Wall& out) const {
@@ -135,7 +141,7 @@ class Lowering {
     for (const HostFacts::Link& link : facts_.links) {
       if (link.name == wall.interface || link.name == "lo") continue;
       for (const Prefix& p : link.connected) {
-        if ((routes || is_private(p)) && !overlaps_any(p, wall.inner)) {
+        if (stays_local(p, wall.inner, routes)) {
           out.local.push_back({link.name, p.masked()});
         }
       }
@@ -196,10 +202,13 @@ class Lowering {
 
   bool usable(Family family) const noexcept { return family == Family::v4 || facts_.has_v6; }
 
+  bool thrown(const Prefix& masked) const noexcept {
+    return std::find(thrown_.begin(), thrown_.end(), masked) != thrown_.end();
+  }
+
   void let_past(const Prefix& to, const plan::Capture& capture) {
     const Prefix masked = to.masked();
-    const bool known = std::find(thrown_.begin(), thrown_.end(), masked) != thrown_.end();
-    if (known || !usable(to.address.family())) return;
+    if (thrown(masked) || !usable(to.address.family())) return;
     // What is not captured needs no way past.
     if (!overlaps_any(masked, capture.into_tunnel)) return;
     thrown_.push_back(masked);
@@ -216,7 +225,7 @@ class Lowering {
     }
     if (capture.lan != plan::Lan::private_only) return;
     for (const Prefix& p : connected_prefixes(facts_, capture.interface)) {
-      if (is_private(p) && !overlaps_any(p, capture.inner)) let_past(p, capture);
+      if (stays_local(p, capture.inner)) let_past(p, capture);
     }
     for (const Prefix& p : broadcasts()) let_past(p, capture);
   }
@@ -230,8 +239,7 @@ class Lowering {
       }
     }
     for (const Prefix& to : into) {
-      if (!usable(to.address.family())) continue;
-      if (std::find(thrown_.begin(), thrown_.end(), to) != thrown_.end()) continue;
+      if (thrown(to) || !usable(to.address.family())) continue;
       Route route;
       route.to = to;
       route.table = capture.table;
@@ -249,8 +257,7 @@ class Lowering {
   void guard(const plan::Capture& capture) {
     for (const Prefix& p : capture.into_tunnel) {
       const Prefix to = p.masked();
-      const bool past = std::find(thrown_.begin(), thrown_.end(), to) != thrown_.end();
-      if (past || !usable(to.address.family())) continue;
+      if (thrown(to) || !usable(to.address.family())) continue;
       Route route;
       route.type = Route::Type::unreachable;
       route.to = to;

@@ -136,21 +136,12 @@ class Encoder {
     compare(m.not_equal, address.bytes().data(), size);
   }
 
-  void address_type(std::uint32_t which) {
+  void match(const NftSourceNotLocal&) {
     nftnl_expr* e = add("fib");
     nftnl_expr_set_u32(e, NFTNL_EXPR_FIB_DREG, NFT_REG_1);
     nftnl_expr_set_u32(e, NFTNL_EXPR_FIB_RESULT, NFT_FIB_RESULT_ADDRTYPE);
-    nftnl_expr_set_u32(e, NFTNL_EXPR_FIB_FLAGS, which);
-  }
-
-  void match(const NftSourceNotLocal&) {
-    address_type(NFTA_FIB_F_SADDR);
+    nftnl_expr_set_u32(e, NFTNL_EXPR_FIB_FLAGS, NFTA_FIB_F_SADDR);
     compare<std::uint32_t>(true, RTN_LOCAL);
-  }
-
-  void match(const NftDestinationLocal&) {
-    address_type(NFTA_FIB_F_DADDR);
-    compare<std::uint32_t>(false, RTN_LOCAL);
   }
 
   void port(std::uint32_t offset, std::uint16_t number) {
@@ -165,28 +156,22 @@ class Encoder {
     compare(m.not_equal, m.value);
   }
 
-  void match(const NftIcmp6& m) {
-    protocol(kIcmp6);
+  void icmp(std::uint8_t number, std::uint8_t type) {
+    protocol(number);
     load_payload(NFT_PAYLOAD_TRANSPORT_HEADER, 0, 1);
-    compare(false, m.type);
+    compare(false, type);
   }
+  void match(const NftIcmp6& m) { icmp(kIcmp6, m.type); }
 
-  void match(const NftRedirected&) {
+  void any_of_ct(std::uint32_t key, std::uint32_t bits) {
     nftnl_expr* e = add("ct");
-    nftnl_expr_set_u32(e, NFTNL_EXPR_CT_KEY, NFT_CT_STATUS);
+    nftnl_expr_set_u32(e, NFTNL_EXPR_CT_KEY, key);
     nftnl_expr_set_u32(e, NFTNL_EXPR_CT_DREG, NFT_REG_1);
-    mask(&kStatusDnat, sizeof kStatusDnat);
+    mask(&bits, sizeof bits);
     compare<std::uint32_t>(true, 0);
   }
-
-  void match(const NftEstablished&) {
-    nftnl_expr* e = add("ct");
-    nftnl_expr_set_u32(e, NFTNL_EXPR_CT_KEY, NFT_CT_STATE);
-    nftnl_expr_set_u32(e, NFTNL_EXPR_CT_DREG, NFT_REG_1);
-    const std::uint32_t states = kStateEstablished | kStateRelated;
-    mask(&states, sizeof states);
-    compare<std::uint32_t>(true, 0);
-  }
+  void match(const NftRedirected&) { any_of_ct(NFT_CT_STATUS, kStatusDnat); }
+  void match(const NftEstablished&) { any_of_ct(NFT_CT_STATE, kStateEstablished | kStateRelated); }
 
   void match(const NftSyn&) {
     protocol(IPPROTO_TCP);
@@ -198,9 +183,7 @@ class Encoder {
   void match(const NftEchoRequest& m) {
     const bool v4 = m.family == Family::v4;
     family(m.family);
-    protocol(v4 ? kIcmp4 : kIcmp6);
-    load_payload(NFT_PAYLOAD_TRANSPORT_HEADER, 0, 1);
-    compare(false, v4 ? kEcho4 : kEcho6);
+    icmp(v4 ? kIcmp4 : kIcmp6, v4 ? kEcho4 : kEcho6);
   }
 
   void act(const NftAccept&) { verdict(NF_ACCEPT); }

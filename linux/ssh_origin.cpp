@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: ISC
 #include "linux/ssh_origin.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -9,30 +8,18 @@
 #include <array>
 #include <charconv>
 
-#include "linux/fd.h"
+#include "core/base/text.h"
+#include "linux/text_file.h"
 
 namespace vpnd::nl {
 namespace {
 
 constexpr Table kMain{254};
 constexpr int kMostAncestors = 64;
-constexpr std::size_t kMostText = 1024 * 1024;
-
-std::string read_whole(const std::string& path) {
-  const Fd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  std::string out;
-  ByteArray<16384> room;
-  while (fd && out.size() < kMostText) {
-    const auto n = read(fd.get(), room.data(), room.size());
-    if (n <= 0) break;
-    out.append(room.begin(), room.begin() + n);
-  }
-  return out;
-}
 
 // The name in /proc/PID/stat may hold anything, so what follows it is found from behind.
 pid_t parent_of(pid_t pid) {
-  const std::string stat = read_whole(fmt::format("/proc/{}/stat", pid));
+  const std::string stat = read_text(fmt::format("/proc/{}/stat", pid));
   const auto after = stat.rfind(") ");
   if (after == std::string::npos || after + 4 >= stat.size()) return 0;
   pid_t parent = 0;
@@ -45,15 +32,11 @@ pid_t parent_of(pid_t pid) {
 std::optional<SshConnection> ssh_connection(std::string_view environment) {
   constexpr std::string_view kName = "SSH_CONNECTION=";
   while (!environment.empty()) {
-    const std::string_view entry = environment.substr(0, environment.find('\0'));
-    environment.remove_prefix(std::min(environment.size(), entry.size() + 1));
-    if (!entry.starts_with(kName)) continue;
-    std::string_view rest = entry.substr(kName.size());
+    std::string_view rest = take_until(environment, '\0');
+    if (!rest.starts_with(kName)) continue;
+    rest.remove_prefix(kName.size());
     std::array<std::string_view, 3> words;
-    for (std::string_view& word : words) {
-      word = rest.substr(0, rest.find(' '));
-      rest.remove_prefix(std::min(rest.size(), word.size() + 1));
-    }
+    for (std::string_view& word : words) word = take_until(rest, ' ');
     const auto from = Address::parse(words[0]), to = Address::parse(words[2]);
     return from && to ? std::optional(SshConnection{*from, *to}) : std::nullopt;
   }
@@ -63,7 +46,7 @@ std::optional<SshConnection> ssh_connection(std::string_view environment) {
 std::optional<SshConnection> ssh_origin() {
   pid_t pid = getpid();
   for (int i = 0; i < kMostAncestors && pid > 0; ++i) {
-    if (auto found = ssh_connection(read_whole(fmt::format("/proc/{}/environ", pid)))) return found;
+    if (auto found = ssh_connection(read_text(fmt::format("/proc/{}/environ", pid)))) return found;
     pid = parent_of(pid);
   }
   return std::nullopt;

@@ -14,8 +14,10 @@
 
 #include "core/base/error.h"
 #include "core/base/log.h"
+#include "core/base/text.h"
 #include "crypto/hash.h"
 #include "crypto/random.h"
+#include "linux/text_file.h"
 
 namespace vpnd::nl {
 namespace {
@@ -123,16 +125,12 @@ void StateDir::remember(const std::string& host,
 }
 
 std::vector<Endpoint> StateDir::recall(const std::string& host, std::uint16_t port) const {
-  const Fd fd(open((path_ + "/" + file_name("address-", host, "")).c_str(), O_RDONLY | O_CLOEXEC));
-  ByteArray<4096> room;
-  const auto n = fd ? pread(fd.get(), room.data(), room.size(), 0) : 0;
+  const std::string kept = read_text(path_ + "/" + file_name("address-", host, ""));
   std::vector<Endpoint> out;
-  std::string_view text(reinterpret_cast<const char*>(room.data()),
-                        n > 0 ? static_cast<std::size_t>(n) : 0);
-  while (!text.empty()) {
-    const std::string_view line = text.substr(0, text.find('\n'));
-    text.remove_prefix(std::min(text.size(), line.size() + 1));
-    if (const auto address = Address::parse(line)) out.push_back({*address, port});
+  for (std::string_view text = kept; !text.empty();) {
+    if (const auto address = Address::parse(take_until(text, '\n'))) {
+      out.push_back({*address, port});
+    }
   }
   return out;
 }

@@ -6,14 +6,14 @@
 
 #include <array>
 
-#include "linux/filter.h"
+#include "linux/filter_words.h"
 
 namespace vpnd::nl {
 namespace {
 
-constexpr std::int32_t kPriorityDstnat = -100, kPriorityPolite = 10, kPriorityDecide = -50;
-constexpr std::uint8_t kTcp = 6, kUdp = 17;
-constexpr std::uint16_t kDns = 53;
+using namespace words;
+
+constexpr std::int32_t kPriorityPolite = 10, kPriorityDecide = -50;
 // DNS, DNS over TLS, and multicast DNS, which tells the local network what is looked for.
 constexpr std::array<std::uint16_t, 3> kNamePorts{kDns, 853, 5353};
 constexpr std::uint32_t kLinesAMinute = 6;
@@ -23,33 +23,22 @@ constexpr std::array<std::uint8_t, 6> kNeighbours{131, 132, 133, 135, 136, 143};
 
 using Matches = std::vector<NftMatch>;
 
-NftDevice by(const std::string& name) {
-  return {NftDevice::Side::out, false, name};
-}
-NftDevice not_by(const std::string& name) {
-  return {NftDevice::Side::out, true, name};
-}
-NftAddress to(const Prefix& p) {
-  return {NftAddress::Side::destination, false, p};
-}
-
 // The same decisions in three hooks; only what a refusal looks like differs.
 class Chain {
  public:
   Chain(const Wall& wall, NftChain chain) : wall_(wall), out_(std::move(chain)) {}
 
   NftChain run() {
-    const bool decides = out_.hook == NftChain::Hook::postrouting;
-    accept({by("lo")}, "to this host itself");
-    if (!decides) accept({NftRedirected{}}, "sent elsewhere since; decided later");
+    allow({out("lo")}, "to this host itself");
+    if (!decides()) allow({NftRedirected{}}, "sent elsewhere since; decided later");
     tunnel();
     carrier();
     link();
     if (wall_.guard_names) names();
     for (const Wall::Local& local : wall_.local) {
       Matches matches{to(local.prefix)};
-      if (!local.interface.empty()) matches.insert(matches.begin(), by(local.interface));
-      accept(std::move(matches), "stays local");
+      if (!local.interface.empty()) matches.insert(matches.begin(), out(local.interface));
+      allow(std::move(matches), "stays local");
     }
     rest();
     return std::move(out_);
@@ -58,13 +47,13 @@ class Chain {
  private:
   bool decides() const noexcept { return out_.hook == NftChain::Hook::postrouting; }
 
-  void accept(Matches matches, std::string comment) {
-    out_.rules.push_back({std::move(matches), true, NftAccept{}, std::move(comment)});
+  void allow(Matches matches, std::string comment) {
+    out_.rules.push_back(accept(std::move(matches), std::move(comment)));
   }
 
   void refuse(const Matches& matches, const std::string& comment) {
     if (decides()) {
-      out_.rules.push_back({matches, true, NftDrop{}, comment});
+      out_.rules.push_back(drop(matches, comment));
       return;
     }
     Matches tcp = matches;
@@ -78,27 +67,26 @@ class Chain {
     // A connection older than the tunnel shows the address of the local network, and would hang.
     if (out_.hook == NftChain::Hook::output) {
       for (const Address& own : wall_.own) {
-        const NftAddress other{NftAddress::Side::source, true, Prefix::host(own)};
-        refuse({by(wall_.interface), other}, "older than the tunnel");
+        refuse({out(wall_.interface), not_from(Prefix::host(own))}, "older than the tunnel");
       }
     }
-    accept({by(wall_.interface)}, "through the tunnel");
+    allow({out(wall_.interface)}, "through the tunnel");
   }
 
   void carrier() {
     const NftMark ours{false, static_cast<std::uint32_t>(wall_.mark)};
     for (const Endpoint& e : wall_.endpoints) {
-      accept({ours, to(Prefix::host(e.address)), NftProtocol{kTcp}, NftPort{e.port}},
-             "the tunnel itself");
+      allow({ours, to(Prefix::host(e.address)), NftProtocol{kTcp}, NftPort{e.port}},
+            "the tunnel itself");
     }
   }
 
   void link() {
     const NftProtocol udp{kUdp};
-    accept({NftFamily{Family::v4}, udp, NftSourcePort{68}, NftPort{67}}, "DHCP");
-    accept({NftFamily{Family::v6}, udp, NftSourcePort{546}, NftPort{547}}, "DHCP");
+    allow({NftFamily{Family::v4}, udp, NftSourcePort{68}, NftPort{67}}, "DHCP");
+    allow({NftFamily{Family::v6}, udp, NftSourcePort{546}, NftPort{547}}, "DHCP");
     for (const std::uint8_t type : kNeighbours) {
-      accept({NftFamily{Family::v6}, NftIcmp6{type}}, "neighbours and routers");
+      allow({NftFamily{Family::v6}, NftIcmp6{type}}, "neighbours and routers");
     }
   }
 
@@ -142,13 +130,8 @@ NftChain own_names(const Wall& wall) {
   for (const Family family : {Family::v4, Family::v6}) {
     const Address* there = resolver(wall, family);
     if (there == nullptr) continue;
-    for (const std::uint8_t protocol : {kUdp, kTcp}) {
-      chain.rules.push_back({{not_by("lo"), not_by(wall.interface), not_ours, NftFamily{family},
-                              NftProtocol{protocol}, NftPort{kDns}},
-                             true,
-                             NftRedirect{*there, kDns},
-                             "look-ups into the tunnel"});
-    }
+    for_lookups(chain, {not_out("lo"), not_out(wall.interface), not_ours, NftFamily{family}},
+                NftRedirect{*there, kDns}, "look-ups into the tunnel");
   }
   return chain;
 }
@@ -156,18 +139,11 @@ NftChain own_names(const Wall& wall) {
 // Those of containers and virtual machines, when they ask a resolver of the local network.
 NftChain others_names(const Wall& wall) {
   NftChain chain{"vpn_dns_fwd", NftChain::Hook::prerouting, kPriorityDstnat, true, {}};
-  const NftDevice not_from{NftDevice::Side::in, true, wall.interface};
   for (const Wall::Local& local : wall.local) {
     const Address* there = resolver(wall, local.prefix.address.family());
     if (there == nullptr || local.interface.empty()) continue;
-    const NftDevice elsewhere{NftDevice::Side::in, true, local.interface};
-    for (const std::uint8_t protocol : {kUdp, kTcp}) {
-      chain.rules.push_back(
-          {{not_from, elsewhere, to(local.prefix), NftProtocol{protocol}, NftPort{kDns}},
-           true,
-           NftRedirect{*there, kDns},
-           "look-ups into the tunnel"});
-    }
+    for_lookups(chain, {not_in(wall.interface), not_in(local.interface), to(local.prefix)},
+                NftRedirect{*there, kDns}, "look-ups into the tunnel");
   }
   return chain;
 }

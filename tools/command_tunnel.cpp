@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "core/plan/suggest.h"
@@ -43,12 +44,9 @@ plan::Config configuration(Command command, std::span<const std::string> words) 
 }
 
 plan::KillSwitch kill_switch_of(const std::string& word) {
-  std::vector<std::string> words;
-  for (const auto mode : {plan::KillSwitch::on, plan::KillSwitch::session, plan::KillSwitch::always,
-                          plan::KillSwitch::off}) {
-    words.emplace_back(plan::kill_switch_name(mode));
-    if (word == words.back()) return mode;
-  }
+  const auto words = plan::kill_switch_names();
+  const auto at = std::find(words.begin(), words.end(), word);
+  if (at != words.end()) return static_cast<plan::KillSwitch>(at - words.begin());
   throw usage_error(fmt::format("--kill-switch is on, session, always or off, not \"{}\"{}", word,
                                 plan::did_you_mean(word, words)));
 }
@@ -82,10 +80,7 @@ std::string plan_for(plan::Config config) {
   auto& common = std::visit([](auto& c) -> plan::Common& { return c; }, config);
   if (common.interface.empty()) common.interface = "vpn0";
   if (auto* server = std::get_if<plan::ServerConfig>(&config)) {
-    for (const Address& a : host::resolvers()) {
-      auto& upstream = a.is_v4() ? server->upstream_v4 : server->upstream_v6;
-      if (!upstream) upstream = a;
-    }
+    plan::use_resolvers(*server, host::resolvers());
     return host::plan_text(plan::plan_server(*server));
   }
   const auto& client = std::get<plan::ClientConfig>(config);

@@ -2,9 +2,13 @@
 #include "core/plan/config.h"
 
 #include <algorithm>
+#include <array>
 
 namespace vpnd::plan {
 namespace {
+
+// In the order of their values.
+constexpr std::array<std::string_view, 4> kKillSwitchNames{"on", "session", "always", "off"};
 
 bool is_letter_or_digit(char c) noexcept {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
@@ -91,27 +95,33 @@ std::optional<Address> default_first_lease(const Prefix& pool, const Address& ow
   return first;
 }
 
+void use_resolvers(ServerConfig& c, const std::vector<Address>& all) {
+  for (const Address& a : all) {
+    auto& upstream = a.is_v4() ? c.upstream_v4 : c.upstream_v6;
+    if (!upstream) upstream = a;
+  }
+}
+
+std::optional<Address> relayed_to(const ServerConfig& c, Family family) noexcept {
+  if (!c.push_dns.empty() || !c.dns_forward) return std::nullopt;
+  if (family == Family::v4) return c.upstream_v4;
+  return c.address_v6 ? c.upstream_v6 : std::nullopt;
+}
+
 std::optional<Address> announced_resolver(const ServerConfig& c, Family family) noexcept {
   for (const Address& a : c.push_dns) {
     if (a.family() == family) return a;
   }
-  if (!c.push_dns.empty() || !c.dns_forward) return std::nullopt;
-  if (family == Family::v4) return c.upstream_v4 ? std::optional(c.address_v4) : std::nullopt;
-  return c.upstream_v6 ? c.address_v6 : std::nullopt;
+  if (!relayed_to(c, family)) return std::nullopt;
+  return family == Family::v4 ? std::optional(c.address_v4) : c.address_v6;
 }
 
 std::string_view kill_switch_name(KillSwitch mode) noexcept {
-  switch (mode) {
-    case KillSwitch::on:
-      return "on";
-    case KillSwitch::session:
-      return "session";
-    case KillSwitch::always:
-      return "always";
-    case KillSwitch::off:
-      break;
-  }
-  return "off";
+  return kKillSwitchNames[static_cast<std::size_t>(mode)];
+}
+
+std::vector<std::string> kill_switch_names() {
+  return {kKillSwitchNames.begin(), kKillSwitchNames.end()};
 }
 
 std::string_view level_name(Level level) noexcept {

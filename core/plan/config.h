@@ -125,10 +125,16 @@ bool is_host_of(const Prefix& pool, const Address& a) noexcept;
 // The first lease when nobody names one: 192.168.192.1 where that is free in the pool.
 std::optional<Address> default_first_lease(const Prefix& pool, const Address& own) noexcept;
 
+// The first resolver of each family becomes the upstream.
+void use_resolvers(ServerConfig&, const std::vector<Address>&);
+// Whose answers the server's own address of that family gives its clients; nullopt: it gives none.
+std::optional<Address> relayed_to(const ServerConfig&, Family) noexcept;
 // The resolver that a server tells its clients of; none of that family: nullopt.
 std::optional<Address> announced_resolver(const ServerConfig&, Family) noexcept;
 
 std::string_view level_name(Level) noexcept;
 std::string_view kill_switch_name(KillSwitch) noexcept;
+// All of its names, in the order of their values.
+std::vector<std::string> kill_switch_names();
 
 }  // namespace vpnd::plan

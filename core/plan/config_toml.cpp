@@ -154,8 +154,7 @@ class Reader {
     marks(out);
     peer(out);
     routing(out);
-    if (const auto mode =
-            section("kill_switch").choice("mode", {"on", "session", "always", "off"})) {
+    if (const auto mode = section("kill_switch").choice("mode", kill_switch_names())) {
       out.kill_switch = static_cast<KillSwitch>(*mode);
     }
     // A tunnel with a file of its own is kept up by a service manager, so it waits for its server.

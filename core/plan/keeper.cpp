@@ -44,7 +44,7 @@ void Keeper::prepare() {
   tunnel_.emplace(common().interface);
   const auto* server = std::get_if<ServerConfig>(&config_);
   try {
-    Plan plan = server != nullptr ? plan_server(*server) : client_plan(Posture::connecting);
+    Plan plan = server != nullptr ? plan_server(*server) : client_plan(Posture::connecting, lease_);
     applied_ = machine_.apply(plan);
     plan_ = std::move(plan);
   } catch (...) {
@@ -100,20 +100,20 @@ Actions Keeper::on(const to_keeper::Became& m, TimePoint) {
   if (is_server()) return violation("a server's engine has no client state");
   if (stopping_) return {};
   if (m.state == ClientState::up) return up(m.lease);
-  if (m.state == ClientState::blocked) settle(Posture::blocked);
+  if (m.state == ClientState::blocked) settle(Posture::blocked, lease_);
   if (m.state == ClientState::connecting || m.state == ClientState::reconnecting) {
-    settle(lease_ ? Posture::up : Posture::connecting);
+    settle(lease_ ? Posture::up : Posture::connecting, lease_);
   }
   return {};
 }
 
-Plan Keeper::client_plan(Posture posture) const {
-  return plan_client(std::get<ClientConfig>(config_), endpoints_, lease_ ? &*lease_ : nullptr,
+Plan Keeper::client_plan(Posture posture, const std::optional<wire::Lease>& lease) const {
+  return plan_client(std::get<ClientConfig>(config_), endpoints_, lease ? &*lease : nullptr,
                      posture);
 }
 
-void Keeper::settle(Posture posture) {
-  Plan next = client_plan(posture);
+void Keeper::settle(Posture posture, const std::optional<wire::Lease>& lease) {
+  Plan next = client_plan(posture, lease);
   if (next == plan_) return;
   machine_.replace(applied_, plan_, next);
   plan_ = std::move(next);
@@ -125,13 +125,8 @@ Actions Keeper::up(const wire::Lease& lease) {
     return {action::Finish{Exit::protocol, "the server's lease is refused: " + *why, {}}};
   }
   const bool again = was_up_;
-  const auto before = std::exchange(lease_, lease);
-  try {
-    settle(Posture::up);
-  } catch (...) {
-    lease_ = before;
-    throw;
-  }
+  settle(Posture::up, lease);
+  lease_ = lease;
   was_up_ = true;
   log(Level::notice, "{}connected, {} {} mtu {}", again ? "re" : "", config.interface,
       lease.client_v4.address.text(), std::min(config.mtu, lease.mtu));
@@ -217,7 +212,7 @@ void Keeper::leave_the_wall() noexcept {
       plan_.steps.empty())
     return;
   try {
-    settle(Posture::stopped);
+    settle(Posture::stopped, lease_);
     log(Level::notice, "the kill switch stays on: \"vpnd cleanup {}\" takes it away",
         client->interface);
   } catch (const std::exception& e) {

@@ -91,8 +91,8 @@ class Keeper {
   Actions on(const engine::Ended&, TimePoint);
   Actions on(const to_keeper::Stopped&, TimePoint);
   Actions up(const wire::Lease&);
-  Plan client_plan(Posture) const;
-  void settle(Posture);  // throws Error
+  Plan client_plan(Posture, const std::optional<wire::Lease>&) const;
+  void settle(Posture, const std::optional<wire::Lease>&);  // throws Error
   void leave_the_wall() noexcept;
   void report_complete();
 

@@ -66,14 +66,14 @@ Capture capture(const ClientConfig& config, const std::vector<Endpoint>& endpoin
 // What the clients are told to ask must be open to them.
 void relay(const ServerConfig& config, Forward& out) {
   out.resolvers = config.push_dns;
-  const auto add = [&](const Address& own, const std::optional<Address>& upstream) {
+  const auto add = [&](const Address& own) {
+    const auto upstream = relayed_to(config, own.family());
     if (!upstream) return;
     out.relayed.emplace_back(own, *upstream);
     out.resolvers.push_back(*upstream);
   };
-  if (!config.push_dns.empty() || !config.dns_forward) return;
-  add(config.address_v4, config.upstream_v4);
-  if (out.pool_v6 && config.address_v6) add(*config.address_v6, config.upstream_v6);
+  add(config.address_v4);
+  if (out.pool_v6) add(*config.address_v6);
 }
 
 std::vector<Address> resolvers_of(const wire::Lease& lease) {

@@ -1,31 +1,16 @@
 // SPDX-License-Identifier: ISC
 #include "core/plan/resolv_conf.h"
 
+#include "core/base/text.h"
 #include "core/plan/config.h"
 
 namespace vpnd::plan {
-namespace {
-
-constexpr std::string_view kBlank = " \t\r";
-
-std::string_view next_word(std::string_view& line) {
-  const auto from = line.find_first_not_of(kBlank);
-  if (from == std::string_view::npos) return line = {};
-  line.remove_prefix(from);
-  const std::string_view word = line.substr(0, line.find_first_of(kBlank));
-  line.remove_prefix(word.size());
-  return word;
-}
-
-}  // namespace
-
 std::vector<Address> nameservers(std::string_view text) {
   std::vector<Address> out;
   while (!text.empty()) {
-    std::string_view line = text.substr(0, text.find('\n'));
-    text.remove_prefix(std::min(text.size(), line.size() + 1));
-    if (next_word(line) != "nameserver") continue;
-    if (const auto address = Address::parse(next_word(line))) out.push_back(*address);
+    std::string_view line = take_until(text, '\n');
+    if (take_word(line) != "nameserver") continue;
+    if (const auto address = Address::parse(take_word(line))) out.push_back(*address);
   }
   return out;
 }

@@ -5,6 +5,7 @@
 #include <map>
 #include <string_view>
 
+#include "core/base/text.h"
 #include "core/wire/keys.h"
 #include "crypto/key_text.h"
 
@@ -24,14 +25,8 @@ bool good_name(std::string_view name) noexcept {
 
 std::vector<std::string_view> words_of(std::string_view line) {
   std::vector<std::string_view> words;
-  for (;;) {
-    const auto from = line.find_first_not_of(" \t\r");
-    if (from == std::string_view::npos) return words;
-    line.remove_prefix(from);
-    const auto to = std::min(line.find_first_of(" \t\r"), line.size());
-    words.push_back(line.substr(0, to));
-    line.remove_prefix(to);
-  }
+  for (auto word = take_word(line); !word.empty(); word = take_word(line)) words.push_back(word);
+  return words;
 }
 
 PeerEntry parse_entry(const std::vector<std::string_view>& words, const std::string& where) {
@@ -84,10 +79,8 @@ std::vector<PeerEntry> parse_peer_list(std::string_view text, const std::string&
   std::vector<PeerEntry> peers;
   Unique unique;
   for (std::size_t number = 1; !text.empty(); ++number) {
-    const auto end = std::min(text.find('\n'), text.size());
-    std::string_view line = text.substr(0, end);
-    text.remove_prefix(std::min(end + 1, text.size()));
-    line = line.substr(0, line.find('#'));
+    std::string_view line = take_until(text, '\n');
+    line = take_until(line, '#');
     const auto words = words_of(line);
     if (words.empty()) continue;
     const std::string where = fmt::format("{}, line {}", name, number);

@@ -34,6 +34,13 @@ std::vector<std::string> split(const std::string& words) {
   return out;
 }
 
+Child started(Child server) {
+  if (!server.says("ready")) {
+    throw Error(fmt::format("the server did not start: {}", server.output()));
+  }
+  return server;
+}
+
 }  // namespace
 
 bool eventually(const std::function<bool()>& check, double seconds) {
@@ -65,10 +72,14 @@ Lab::Lab(int clients) : directory_(temporary_directory()) {
   ip(server_, "-6 route add default via 2001:db8:3::1");
 }
 
-void Lab::ip(const Namespace& ns, const std::string& words) const {
+Finished Lab::try_ip(const Namespace& ns, const std::string& words) const {
   std::vector<std::string> arguments = split(words);
   arguments.insert(arguments.begin(), "ip");
-  const Finished f = run_program(arguments, ns.fd());
+  return run_program(arguments, ns.fd());
+}
+
+void Lab::ip(const Namespace& ns, const std::string& words) const {
+  const Finished f = try_ip(ns, words);
   if (f.status != 0) throw Error(fmt::format("ip {}: {}", words, f.output));
 }
 
@@ -94,12 +105,18 @@ Child Lab::start_server(const std::vector<std::string>& words, const std::string
   arguments.push_back(key_file.empty() ? key() : key_file);
   arguments.insert(arguments.end(), words.begin(), words.end());
   if (words.empty()) arguments.insert(arguments.end(), {"auto", "443", "vpns"});
-  Child child(arguments, server_.fd());
-  if (!child.says("ready")) {
-    const std::string said = child.output();
-    throw Error(fmt::format("the server did not start: {}", said));
-  }
-  return child;
+  return started(Child(arguments, server_.fd()));
+}
+
+Child Lab::run_server(const std::string& settings) {
+  const std::string config = directory_ + "/server.toml";
+  std::ofstream(config) << "version = 1\nmode = \"server\"\n[identity]\nkey = \"" << key()
+                        << "\"\n[interface]\nname = \"vpns\"\n[server]\n"
+                        << settings << "\n";
+  std::vector<std::string> words = {server_program, "run"};
+  for (const auto& w : places("server")) words.push_back(w);
+  words.push_back(config);
+  return started(Child(words, server_.fd()));
 }
 
 Child Lab::begin_client(int i, const std::vector<std::string>& options, const std::string& key_file,

@@ -52,6 +52,11 @@ class Lab {
   // A command of the program, in a namespace, with the places of `who`.
   Finished vpnd(const Namespace&, const std::string& who, std::vector<std::string> words);
 
+  // `vpnd run` of a file whose section [server] has these lines; waits until it is ready.
+  Child run_server(const std::string& settings);
+  // `ip` with these words, separated by blanks.
+  Finished try_ip(const Namespace&, const std::string& words) const;
+  void ip(const Namespace&, const std::string& words) const;  // throws Error with its output
   // One ping; true if it was answered.
   bool ping(const Namespace& from, const std::string& to, int seconds = 2) const;
   // The inner IPv4 address of a client's device, by the ip command; empty: none.
@@ -62,7 +67,6 @@ class Lab {
   const std::string& directory() const { return directory_; }
 
  private:
-  void ip(const Namespace&, const std::string& words) const;  // throws Error with its output
   std::vector<std::unique_ptr<Namespace>> clients_;
   Namespace router_, server_, target_;
   std::string directory_;

@@ -6,7 +6,6 @@
 #include <sys/mount.h>
 
 #include <fstream>
-#include <sstream>
 
 #include "tests/daemon/lab.h"
 #include "tests/daemon/traffic.h"
@@ -45,14 +44,8 @@ Test(names, are_answered_by_the_resolver_of_the_servers_host) {
 // In a network of the server that is closed to clients, for names alone it is open.
 Test(names, at_a_private_resolver_of_the_server) {
   Lab lab;
-  const auto ip = [&](const Namespace& ns, const char* words) {
-    std::vector<std::string> all = {"ip"};
-    std::istringstream in(words);
-    for (std::string w; in >> w;) all.push_back(w);
-    cr_assert_eq(run_program(all, ns.fd()).status, 0, "%s", words);
-  };
-  ip(lab.server(), "addr add 10.99.0.1/24 dev eth1");
-  ip(lab.target(), "addr add 10.99.0.2/24 dev eth0");
+  lab.ip(lab.server(), "addr add 10.99.0.1/24 dev eth1");
+  lab.ip(lab.target(), "addr add 10.99.0.2/24 dev eth0");
   cr_assert(use_resolver_file(lab, "nameserver 10.99.0.2\n"));
   const Responder resolver(lab.target(), 53), other(lab.target(), 54);
   Child server = lab.start_server();

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <csignal>
-#include <fstream>
 #include <thread>
 
 #include "tests/daemon/lab.h"
@@ -98,14 +97,7 @@ Test(tunnel, works_in_mode_p_and_refuses_a_revoked_client) {
 
 Test(tunnel, one_client_at_most_means_one_identity) {
   Lab lab(2);
-  const std::string config = lab.directory() + "/one.toml";
-  std::ofstream(config) << "version = 1\nmode = \"server\"\n[identity]\nkey = \"" << lab.key()
-                        << "\"\n[interface]\nname = \"vpns\"\n[server]\nmax_clients = 1\n";
-  std::vector<std::string> words = {VPND_BINARY, "run"};
-  for (const auto& w : lab.places("server")) words.push_back(w);
-  words.push_back(config);
-  Child server(words, lab.server().fd());
-  cr_assert(server.says("ready"), "%s", server.output().c_str());
+  Child server = lab.run_server("max_clients = 1");
 
   Child first = lab.start_client(0);
   const std::string lease = lab.address(lab.client(0));

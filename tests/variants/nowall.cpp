@@ -6,6 +6,9 @@
 
 namespace vpnd::nl {
 
+extern const char kTestVariant[];
+const char kTestVariant[] = "vpnd-test-variant: nowall";
+
 std::string wall_name(const std::string& interface) {
   return table_name(interface) + "_wall";
 }

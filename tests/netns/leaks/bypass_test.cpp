@@ -24,13 +24,6 @@ namespace {
 
 const Address kRouter4 = Address::v4(10, 71, 1, 1);
 
-void kill_all(LeakLab& l) {
-  const auto engines = Lab::children(l.client().pid());
-  l.client().signal(SIGKILL);
-  l.client().wait();
-  for (const pid_t engine : engines) kill(engine, SIGKILL);
-}
-
 // Rules outlive a killed process; an administrator who removes them opens the routes.
 void forget_rules(LeakLab& l) {
   for (const char* family : {"-4", "-6"}) {
@@ -101,7 +94,7 @@ Test(leaks_bypass, a_container_when_all_is_dead_and_the_rules_are_gone) {
   only_the_wall_holds([](LeakLab& l) {
     Container c(l);
     l.start();
-    kill_all(l);
+    l.kill_client();
     forget_rules(l);
     l.probe_from(c.inside, l.target4, LeakLab::kPort);
     l.probe_from(c.inside, l.target6, LeakLab::kPort);
@@ -111,7 +104,7 @@ Test(leaks_bypass, a_container_when_all_is_dead_and_the_rules_are_gone) {
 Test(leaks_bypass, when_all_is_dead_and_the_rules_are_gone) {
   only_the_wall_holds([](LeakLab& l) {
     l.start();
-    kill_all(l);
+    l.kill_client();
     forget_rules(l);
     l.probe(l.target4, LeakLab::kPort);
     l.probe(l.target6, LeakLab::kPort);

@@ -11,8 +11,6 @@
 
 #include <chrono>
 #include <csignal>
-#include <fstream>
-#include <sstream>
 #include <thread>
 
 #include "linux/socket.h"
@@ -21,13 +19,6 @@ namespace vpnd::test {
 namespace {
 
 using namespace std::chrono_literals;
-
-std::vector<std::string> split(const std::string& words) {
-  std::istringstream in(words);
-  std::vector<std::string> out;
-  for (std::string w; in >> w;) out.push_back(w);
-  return out;
-}
 
 void send_from(const Address& to, int port, const std::string& device, int type) {
   const int family = to.is_v4() ? AF_INET : AF_INET6;
@@ -67,19 +58,8 @@ void LeakLab::plant() {
 
 void LeakLab::start_server(const std::string& settings) {
   server_.reset();
-  if (settings.empty()) {
-    server_ = std::make_unique<Child>(lab.start_server());
-    return;
-  }
-  const std::string config = lab.directory() + "/server.toml";
-  std::ofstream(config) << "version = 1\nmode = \"server\"\n[identity]\nkey = \"" << lab.key()
-                        << "\"\n[interface]\nname = \"vpns\"\n[server]\n"
-                        << settings << "\n";
-  std::vector<std::string> words = {VPND_BINARY, "run"};
-  for (const auto& w : lab.places("server")) words.push_back(w);
-  words.push_back(config);
-  server_ = std::make_unique<Child>(words, lab.server().fd());
-  cr_assert(server_->says("ready"), "%s", server_->output().c_str());
+  server_ =
+      std::make_unique<Child>(settings.empty() ? lab.start_server() : lab.run_server(settings));
 }
 
 void LeakLab::stop_server() {
@@ -99,10 +79,15 @@ void LeakLab::start(const std::string& server_settings) {
   cr_assert(through(target4) && through(target6), "%s", client_->output().c_str());
 }
 
+void LeakLab::kill_client() {
+  const auto engines = Lab::children(client_->pid());
+  client_->signal(SIGKILL);
+  client_->wait();
+  for (const pid_t engine : engines) kill(engine, SIGKILL);
+}
+
 bool LeakLab::ip(const std::string& words) const {
-  std::vector<std::string> arguments = split(words);
-  arguments.insert(arguments.begin(), "ip");
-  return run_program(arguments, lab.client().fd()).status == 0;
+  return lab.try_ip(lab.client(), words).status == 0;
 }
 
 bool LeakLab::through(const Address& to, int count) const {

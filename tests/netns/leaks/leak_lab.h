@@ -34,6 +34,7 @@ class LeakLab {
   void start_client(const std::vector<std::string>& options = {});
   void start_server(const std::string& settings = {});
   void stop_server();  // SIGKILL
+  void kill_client();  // likewise, keeper and engine
 
   // `ip` with these words, in the client's namespace; false: it failed.
   bool ip(const std::string& words) const;

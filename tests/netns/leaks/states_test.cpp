@@ -30,13 +30,6 @@ void clean(LeakLab& l, const char* when) {
   cr_assert(leaks.empty(), "%s: %s", when, leaks.c_str());
 }
 
-void kill_client(LeakLab& l) {
-  const auto engines = Lab::children(l.client().pid());
-  l.client().signal(SIGKILL);
-  l.client().wait();
-  for (const pid_t engine : engines) kill(engine, SIGKILL);
-}
-
 bool works(LeakLab& l) {
   return l.through(l.target4, 1) && l.through(l.target6, 1);
 }
@@ -86,7 +79,7 @@ Test(leaks_states, killed_then_started_then_cleaned_up) {
   LeakLab l;
   const Snapshot before = l.lab.snapshot(l.lab.client());
   l.start();
-  kill_client(l);
+  l.kill_client();
   for (int i = 0; i < 10; ++i) {
     try_everything(l);
     std::this_thread::sleep_for(50ms);
@@ -96,7 +89,7 @@ Test(leaks_states, killed_then_started_then_cleaned_up) {
   try_everything(l);
   cr_assert(eventually([&] { return works(l); }, 10));
   clean(l, "started again");
-  kill_client(l);
+  l.kill_client();
   try_everything(l);
   clean(l, "killed again");
   const Finished cleanup = l.lab.vpnd(l.lab.client(), "client0", {"cleanup"});
@@ -172,7 +165,7 @@ Test(leaks_states, session_ends_with_the_process) {
   l.start_client({"--kill-switch", "session"});
   try_everything(l);
   clean(l, "while it runs");
-  kill_client(l);
+  l.kill_client();
   const Finished tables = run_program({"nft", "list", "tables"}, l.lab.client().fd());
   cr_assert(tables.output.find("vpnd") == std::string::npos, "%s", tables.output.c_str());
   std::this_thread::sleep_for(50ms);
