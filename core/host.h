@@ -37,6 +37,9 @@ class Tunnel {
   const std::string& name() const noexcept;
   int descriptor() const noexcept;
   std::uint16_t kinds() const noexcept;
+  // Not so when somebody removed or renamed the device, or took it elsewhere: then the descriptor
+  // leads nowhere, and all that hung on the device is gone with it.
+  bool alive() const noexcept;
 
  private:
   struct State;
@@ -48,6 +51,13 @@ struct Presence {
   unsigned made = 0, present = 0;
   std::vector<std::string> missing;
   bool tables_owned = true;  // nobody else can change them, and they outlive us; since Linux 6.9
+};
+
+// What repair() did: a line for each thing that is there again, and why the first of the others is
+// not.
+struct Repair {
+  std::vector<std::string> put_back;
+  std::string failure;
 };
 
 // The machine's network, as far as a plan speaks of it. It must outlive what it applied.
@@ -67,6 +77,15 @@ class Machine {
   // touched. Throws Error; then as much of the old plan holds as can be put back.
   void replace(plan::Applied&, const plan::Plan& now, const plan::Plan& next);
   Presence check(const plan::Plan&);
+  // Is all that was applied still there? Changed settings do not count, nor does the device's MTU:
+  // that is an administrator's choice, with which nobody fights.
+  bool intact();
+  // Makes again, in order, what is applied and not there; taking it back later stays what it was.
+  // `fresh` names a device that was made anew: its settings are made again as well.
+  Repair repair(const std::string& fresh);
+  // How traffic with that mark reaches it now: device, gateway and source address. Equal texts:
+  // the same way. Empty: none, or its device has no carrier.
+  std::string way_to(const Endpoint&, Fwmark);
   // Removes what a dead process left for this interface. A server's own table and pool route are
   // spared: the next apply() adopts them, so that running flows go on. One line for each thing.
   std::vector<std::string> sweep(const std::string& interface, bool server);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: ISC
 #include "linux/apply.h"
 
+#include <algorithm>
 #include <cerrno>
 
 #include "core/base/error.h"
@@ -8,6 +9,7 @@
 #include "linux/facts.h"
 #include "linux/held.h"
 #include "linux/setting.h"
+#include "linux/way.h"
 
 namespace vpnd::nl {
 namespace {
@@ -58,6 +60,22 @@ plan::Applied Host::apply(const std::vector<Object>& objects,
   }
   drop_spared(*sockets_);
   return applied;
+}
+
+void Host::remake(const Object& object, std::unique_ptr<plan::Held>& held) {
+  std::visit([&](const auto& o) { nl::remake(*sockets_, o, held); }, object);
+}
+
+bool Host::drops(const ForeignAccept& a) {
+  const auto chains = forward_drop_chains(sockets_->nft);
+  return std::ranges::any_of(chains, [&a](const HostFacts::DropChain& c) {
+    return c.family == a.family && c.inet == a.inet && c.table == a.table && c.chain == a.chain &&
+           !c.owned;
+  });
+}
+
+std::string Host::way_to(const Address& to, Fwmark mark) {
+  return nl::way_to(sockets_->rt, to, mark);
 }
 
 bool Host::present(const Object& object) {

@@ -52,6 +52,13 @@ class Host {
                       const std::function<void(std::size_t)>& before = {});
   // Is this object still there as we made it? For `status`.
   bool present(const Object&);
+  // Makes again what apply() had made and somebody removed; `held` stands for it again. Throws
+  // Error; then `held` may be empty.
+  void remake(const Object&, std::unique_ptr<plan::Held>& held);
+  // Does that chain still drop what passes? When its owner took it away, our accept went with it
+  // and is missed by nobody.
+  bool drops(const ForeignAccept&);
+  std::string way_to(const Address&, Fwmark);  // way.h
   // Removes what an earlier process of ours left for this interface (empty: for every interface
   // without a living keeper): rules and routes of protocol 85 that no other tunnel has noted,
   // vpnd_* tables, settings noted in the state directory. Returns one line for each thing removed.

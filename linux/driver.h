@@ -80,6 +80,7 @@ class Driver {
   void on(plan::to_engine::Peers, Fd);
   void on(plan::to_engine::ReportPlease, Fd);
   void on(plan::to_engine::Stop, Fd);
+  void on(plan::to_engine::NetworkChanged, Fd);
 
   bool load(Carrier&);  // gathers the next pieces; false: there are none
   void fail(Carrier&, int errnum);

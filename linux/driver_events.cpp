@@ -118,4 +118,8 @@ void Driver::on(plan::to_engine::Stop, Fd) {
   engine_.stop(now_);
 }
 
+void Driver::on(plan::to_engine::NetworkChanged, Fd) {
+  engine_.network_changed(now_);
+}
+
 }  // namespace vpnd::nl

@@ -56,6 +56,18 @@ HeldPtr hold(Sockets&, const Rule&);
 HeldPtr hold(Sockets&, const LinkSetting&);
 HeldPtr hold(Sockets&, const Sysctl6&);
 
+// Makes again what somebody removed. `held` is what hold() gave for it and stands for it again,
+// as if nothing had happened. Throws Error; then `held` may be empty.
+void remake(Sockets&, const Wall&, HeldPtr& held);
+void remake(Sockets&, const FilterTable&, HeldPtr& held);
+// A route that somebody put in the place of ours gives way.
+void remake(Sockets&, const Route&, HeldPtr& held);
+template<typename T>
+void remake(Sockets& s, const T& object, HeldPtr& held) {
+  held.reset();  // there is nothing to take back, and its note goes
+  held = hold(s, object);
+}
+
 bool is_present(Sockets&, const Wall&);
 bool is_present(Sockets&, const FilterTable&);
 bool is_present(Sockets&, const ForeignAccept&);

@@ -86,6 +86,21 @@ HeldPtr hold(Sockets& s, const FilterTable& t) {
 HeldPtr hold(Sockets& s, const ForeignAccept& a) {
   return std::make_unique<HeldAccept>(s, a);
 }
+// One batch puts the whole table in place of what is left of it; who holds it knows only its name.
+void remake(Sockets& s, const Wall& w, HeldPtr& held) {
+  if (held) {
+    install(s.nft, w);
+  } else {
+    held = hold(s, w);
+  }
+}
+void remake(Sockets& s, const FilterTable& t, HeldPtr& held) {
+  if (held) {
+    install(s.nft, t);
+  } else {
+    held = hold(s, t);
+  }
+}
 bool is_present(Sockets& s, const Wall& w) {
   return present(s.nft, w);
 }

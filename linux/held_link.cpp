@@ -3,10 +3,13 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
+#include <thread>
 
 #include "core/base/error.h"
 #include "core/base/log.h"
 #include "linux/held.h"
+#include "linux/way.h"
 
 namespace vpnd::nl {
 namespace {
@@ -59,6 +62,7 @@ class HeldAddress final : public plan::Held {
         address_(a),
         index_(need_link(s, a.interface, fmt::format("add {}", text(a))).index) {
     nl::add(s.rt, address_, index_);
+    wait_until_it_works();
   }
 
   ~HeldAddress() override {
@@ -73,6 +77,16 @@ class HeldAddress final : public plan::Held {
   }
 
  private:
+  // Whoever is told that the tunnel is up may use it at once. A device that is down is not waited
+  // for longer than this.
+  void wait_until_it_works() {
+    using namespace std::chrono_literals;
+    constexpr int kTurns = 100;
+    for (int i = 0; i < kTurns && !comes_here(sockets_.rt, address_.prefix.address); ++i) {
+      std::this_thread::sleep_for(1ms);
+    }
+  }
+
   Sockets& sockets_;
   AddressOn address_;
   int index_;

@@ -29,9 +29,12 @@ class HeldRoute final : public plan::Held {
   HeldRoute(Sockets& s, Route r)
       : sockets_(s), route_(std::move(r)), note_(s, text(route_)), index_(index()) {}
 
-  void add() {
-    const Answer answer = try_add(sockets_.rt, route_, index_);
+  void add(bool in_place_of_another = false) {
+    Answer answer = try_add(sockets_.rt, route_, index_);
     if (answer.errnum == EEXIST && adopt()) return;
+    if (answer.errnum == EEXIST && in_place_of_another) {
+      answer = put_in_place(sockets_.rt, route_, index_);
+    }
     if (answer.errnum != 0) refuse_add(text(route_), answer);
     made_ = true;
   }
@@ -108,6 +111,13 @@ HeldPtr hold(Sockets& s, const Route& r) {
   auto held = std::make_unique<HeldRoute>(s, r);
   held->add();
   return held;
+}
+
+void remake(Sockets& s, const Route& r, HeldPtr& held) {
+  held.reset();
+  auto anew = std::make_unique<HeldRoute>(s, r);
+  anew->add(true);
+  held = std::move(anew);
 }
 
 HeldPtr hold(Sockets& s, const Rule& r) {

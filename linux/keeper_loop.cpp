@@ -19,6 +19,10 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr Duration kStopWithin = 400ms, kReportWithin = 500ms, kPeersEvery = 1s;
+// Long enough for the rest of what one command removes, which then is one repair; far less than
+// anybody would notice.
+constexpr Duration kGather = 20ms;
+constexpr Duration kSettle = 200ms;  // an uplink that moves does so in several steps
 constexpr int kMessagesATurn = 256;
 
 TimePoint now() noexcept {
@@ -34,6 +38,12 @@ KeeperLoop::KeeperLoop(plan::Keeper& keeper, KeeperFiles files, Signals& signals
     control_.emplace(files_.run_directory, keeper_.common().interface);
   } catch (const Error& e) {
     log(Level::warning, "{}; \"vpnd status\" will not find this tunnel", e.what());
+  }
+  try {
+    monitor_.emplace(keeper_.common().interface);
+    look_at_ = now();  // it was not heard what happened before
+  } catch (const Error& e) {
+    log(Level::warning, "{}; what others remove will not be put back", e.what());
   }
   if (!files_.listeners.empty()) {
     carrier_congestion_ = congestion_control(files_.listeners.front().get());
@@ -164,6 +174,10 @@ void KeeperLoop::perform(const plan::action::SendStop&) {
   tell(plan::to_engine::Stop{});
 }
 
+void KeeperLoop::perform(const plan::action::SendNetworkChanged&) {
+  tell(plan::to_engine::NetworkChanged{});
+}
+
 void KeeperLoop::perform(const plan::action::Dial& dial) {
   try {
     const Fd fd = dialling_socket(dial.to, keeper_.common().fwmark);
@@ -235,6 +249,7 @@ void KeeperLoop::wait() {
   const bool ask = try_until_ != kNever && isatty(STDIN_FILENO) == 1;
   std::vector<pollfd> fds{
       {signals_.fd(), POLLIN, 0}, {socket_.get(), POLLIN, 0}, {ask ? STDIN_FILENO : -1, POLLIN, 0}};
+  if (monitor_) monitor_->watch(fds);
   if (control_) control_->watch(fds);
   const Duration left = std::clamp<Duration>(next_deadline() - now(), Duration{}, 1h);
   const auto ms = std::chrono::ceil<std::chrono::milliseconds>(left).count();
@@ -244,6 +259,7 @@ void KeeperLoop::wait() {
   signals();
   if (fds[1].revents != 0) from_engine();
   if (fds[2].revents != 0) read_terminal();
+  if (monitor_) listen_to_kernel(now());
   timers(now());
   if (control_) serve_status(now());
 }
@@ -259,7 +275,8 @@ void KeeperLoop::signals() {
 }
 
 TimePoint KeeperLoop::next_deadline() const noexcept {
-  TimePoint next = std::min({start_at_, stop_by_, report_by_, try_until_});
+  TimePoint next = std::min({start_at_, stop_by_, report_by_, try_until_, look_at_, networks_at_});
+  next = std::min(next, keeper_.next_look());
   if (keeper_.is_server()) next = std::min(next, look_at_peers_);
   if (control_) next = std::min(next, control_->next_deadline());
   return next;
@@ -275,6 +292,31 @@ void KeeperLoop::timers(TimePoint at) {
     start_engine();
   }
   if (keeper_.is_server() && at >= look_at_peers_) watch_peers(at);
+  heal(at);
+}
+
+void KeeperLoop::listen_to_kernel(TimePoint at) {
+  Hints hints = monitor_->read();
+  if (removed_by_.empty()) removed_by_ = std::move(hints.by);
+  if (hints.ours) look_at_ = std::min(look_at_, at + kGather);
+  if (hints.networks) {
+    networks_at_ = std::min(networks_at_, std::max(at + kSettle, networks_not_before_));
+  }
+}
+
+void KeeperLoop::heal(TimePoint at) {
+  if (at >= std::min(look_at_, keeper_.next_look())) {
+    look_at_ = kNever;
+    perform(keeper_.look(at, std::exchange(removed_by_, {})));
+  }
+  if (at >= networks_at_) {
+    networks_at_ = kNever;
+    const TimePoint begin = now();
+    perform(keeper_.networks_changed(at));
+    // Where looking takes long, because there are so many routes, it is done less often.
+    const TimePoint end = now();
+    networks_not_before_ = end + 10 * (end - begin);
+  }
 }
 
 void KeeperLoop::watch_peers(TimePoint at) {

@@ -16,6 +16,7 @@
 #include "linux/engine_process.h"
 #include "linux/fd.h"
 #include "linux/key_file.h"
+#include "linux/monitor.h"
 #include "linux/signals.h"
 
 namespace vpnd::nl {
@@ -47,6 +48,7 @@ class KeeperLoop {
   void perform(const plan::action::SendListeners&);
   void perform(const plan::action::SendTun&);
   void perform(const plan::action::SendStop&);
+  void perform(const plan::action::SendNetworkChanged&);
   void perform(const plan::action::Dial&);
   void perform(const plan::action::Refuse&);
   void perform(const plan::action::KillEngine&);
@@ -58,6 +60,8 @@ class KeeperLoop {
   void signals();
   void from_engine();
   void timers(TimePoint now);
+  void listen_to_kernel(TimePoint now);
+  void heal(TimePoint now);
   void watch_peers(TimePoint now);
   void serve_status(TimePoint now);
   void read_terminal();
@@ -76,6 +80,10 @@ class KeeperLoop {
   pid_t engine_ = -1;
   Fd socket_;
   std::string carrier_congestion_;
+
+  std::optional<Monitor> monitor_;
+  std::string removed_by_;
+  TimePoint look_at_ = kNever, networks_at_ = kNever, networks_not_before_{};
 
   FileStamp peers_stamp_;
   TimePoint look_at_peers_{}, start_at_ = kNever, stop_by_ = kNever;

@@ -61,6 +61,9 @@ int Tunnel::descriptor() const noexcept {
 std::uint16_t Tunnel::kinds() const noexcept {
   return state_->tun.kinds;
 }
+bool Tunnel::alive() const noexcept {
+  return nl::alive(state_->tun);
+}
 
 // The one plan that is applied; its changes, and in front of them what was changed in place since.
 class HeldPlan final : public plan::Held {
@@ -88,6 +91,7 @@ struct Machine::State {
     return {object, std::move(held.front())};
   }
   std::vector<Change> make_missing(const std::vector<nl::Object>& next);
+  bool lacks(const Change&, const std::string& fresh);
 };
 
 Machine::Machine(const Places& places) : state_(std::make_unique<State>(State{places, {}})) {}
@@ -131,7 +135,7 @@ std::vector<Change> Machine::State::make_missing(const std::vector<nl::Object>& 
   std::vector<Change> fresh;
   try {
     for (const nl::Object& object : next) {
-      const auto same = [&object](const Change& c) { return c.object == object; };
+      const auto same = [&object](const Change& c) { return c.held && c.object == object; };
       if (std::ranges::none_of(current->changes, same)) fresh.push_back(make(object));
     }
   } catch (...) {
@@ -191,6 +195,46 @@ Presence Machine::check(const plan::Plan&) {
     }
   }
   return out;
+}
+
+// A setting is lacking only where its device is another one now.
+bool Machine::State::lacks(const Change& c, const std::string& fresh) {
+  const auto* four = std::get_if<nl::LinkSetting>(&c.object);
+  const auto* six = std::get_if<nl::Sysctl6>(&c.object);
+  if (four != nullptr) return !fresh.empty() && four->interface == fresh;
+  if (six != nullptr) return !fresh.empty() && six->interface == fresh;
+  const auto* accept = std::get_if<nl::ForeignAccept>(&c.object);
+  if (accept != nullptr && !host.drops(*accept)) return false;
+  if (!c.held) return true;
+  nl::Object wanted = c.object;
+  if (auto* link = std::get_if<nl::LinkUp>(&wanted)) link->mtu = 0;  // any will do
+  // Twice, because the kernel may leave something out of a list that changes meanwhile.
+  return !host.present(wanted) && !host.present(wanted);
+}
+
+bool Machine::intact() {
+  if (state_->current == nullptr) return true;
+  const auto lacks = [this](const Change& c) { return state_->lacks(c, {}); };
+  return std::ranges::none_of(state_->current->changes, lacks);
+}
+
+Repair Machine::repair(const std::string& fresh) {
+  Repair out;
+  if (state_->current == nullptr) return out;
+  for (Change& c : state_->current->changes) {
+    try {
+      if (!state_->lacks(c, fresh)) continue;
+      state_->host.remake(c.object, c.held);
+      out.put_back.push_back(nl::describe(c.object));
+    } catch (const Error& e) {
+      if (out.failure.empty()) out.failure = e.what();
+    }
+  }
+  return out;
+}
+
+std::string Machine::way_to(const Endpoint& to, Fwmark mark) {
+  return state_->host.way_to(to.address, mark);
 }
 
 std::vector<std::string> Machine::sweep(const std::string& interface, bool server) {

@@ -13,13 +13,12 @@
 #include "core/base/error.h"
 #include "linux/nft_batch.h"
 #include "linux/nft_dump.h"
+#include "linux/nft_flags.h"
 
 namespace vpnd::nl {
 namespace {
 
 constexpr int kInstallTries = 3;
-
-enum class Life : std::uint8_t { session, persistent };
 
 std::string name_of(const Ours& which) {
   return which.part == Part::wall ? wall_name(which.interface) : table_name(which.interface);
@@ -49,14 +48,11 @@ void must_be_ours(const NftSocket& socket, const SeenTable& table, const Ours& w
   if (table.owner != 0 && table.owner != socket.port_id()) throw held_elsewhere(which);
 }
 
-// An owned table that persists, or one that nobody owns. Owned without persisting it opens the host
-// when we are killed, which has to be asked for.
 std::optional<NftRefusal> swap(const NftSocket& socket, const Ours& which,
                                const std::vector<SeenTable>& old,
                                const std::vector<NftTable>& tables, Life life) {
   std::optional<NftRefusal> refusal;
-  const std::uint32_t best = life == Life::session ? kTableOwner : kTableOwner | kTablePersist;
-  for (const std::uint32_t flags : {best, 0u}) {
+  for (const std::uint32_t flags : table_flags(life)) {
     NftBatch batch;
     for (const SeenTable& table : old) batch.delete_table(table.family, table.name);
     for (const NftTable& table : tables) batch.add(table, flags, tag(which.interface, which.part));

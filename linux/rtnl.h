@@ -59,6 +59,8 @@ std::vector<Prefix> addresses_of(Netlink&, int index);
 
 // `index`: the device of a unicast route, else 0.
 Answer try_add(Netlink&, const Route&, int index);
+// In place of the one with the same destination and metric, if there is one.
+Answer put_in_place(Netlink&, const Route&, int index);
 Answer remove(Netlink&, const Route&, int index);
 // nullopt: of all tables; protocol 0: any; `wanted` empty: all (a router may have a million).
 // Routes with several next hops are shown by the first.

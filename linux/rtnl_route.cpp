@@ -163,6 +163,11 @@ Answer try_add(Netlink& nl, const Route& r, int index) {
   return nl.try_request(m);
 }
 
+Answer put_in_place(Netlink& nl, const Route& r, int index) {
+  Message m = route_message(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, r, index);
+  return nl.try_request(m);
+}
+
 Answer remove(Netlink& nl, const Route& r, int index) {
   Message m = route_message(RTM_DELROUTE, 0, r, index);
   return nl.try_request(m);

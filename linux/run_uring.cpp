@@ -34,7 +34,9 @@ class UringLoop {
 
   Ring& ring_;
   Driver& driver_;
-  bool tun_armed_ = false, keeper_armed_ = false, keeper_write_armed_ = false;
+  int tun_fd_ = -1;
+  bool tun_armed_ = false, tun_cancelled_ = false;
+  bool keeper_armed_ = false, keeper_write_armed_ = false;
   std::vector<bool> listener_armed_;
 };
 
@@ -65,12 +67,18 @@ void UringLoop::cancel(std::uint64_t data) noexcept {
 }
 
 void UringLoop::arm() {
+  // The keeper has made the device anew; a read of the old one may never end by itself.
+  if (tun_armed_ && tun_fd_ != driver_.tun_fd() && !std::exchange(tun_cancelled_, true)) {
+    cancel(tag(What::tun));
+  }
   if (!tun_armed_) {
     if (const auto room = driver_.tun_room(); !room.empty()) {
       io_uring_sqe& e = ring_.sqe();
       io_uring_prep_readv(&e, driver_.tun_fd(), room.data(), static_cast<unsigned>(room.size()), 0);
       io_uring_sqe_set_data64(&e, tag(What::tun));
       tun_armed_ = true;
+      tun_cancelled_ = false;
+      tun_fd_ = driver_.tun_fd();
     }
   }
   if (!keeper_armed_) poll(driver_.keeper_fd(), POLLIN, tag(What::keeper));
@@ -124,7 +132,9 @@ void UringLoop::complete(std::uint64_t data, int result) {
       return;
     case What::tun:
       tun_armed_ = false;
-      return driver_.tun_read(result);
+      // What a device that was replaced still said concerns nobody.
+      if (tun_fd_ == driver_.tun_fd()) driver_.tun_read(result);
+      return;
     case What::keeper:
       keeper_armed_ = false;
       return driver_.keeper_ready();

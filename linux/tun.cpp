@@ -91,4 +91,15 @@ Tun open_tun(const std::string& name) {
   return tun;
 }
 
+bool alive(const Tun& tun) noexcept {
+  ifreq request{};
+  // EBADFD when the device was deleted; after a renaming, the new name.
+  if (::ioctl(tun.fd.get(), TUNGETIFF, &request) != 0 || tun.name != request.ifr_name) return false;
+  try {
+    return index_of(tun.name) == tun.index;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
 }  // namespace vpnd::nl

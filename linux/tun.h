@@ -22,4 +22,7 @@ struct Tun {
 // addresses. Errors: in use (Exit::temporary), no /dev/net/tun, no CAP_NET_ADMIN; each with remedy.
 Tun open_tun(const std::string& name);
 
+// Is its device still there, under its name, in the calling thread's network namespace?
+bool alive(const Tun&) noexcept;
+
 }  // namespace vpnd::nl

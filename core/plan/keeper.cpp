@@ -47,6 +47,7 @@ void Keeper::prepare() {
     Plan plan = server != nullptr ? plan_server(*server) : client_plan(Posture::connecting, lease_);
     applied_ = machine_.apply(plan);
     plan_ = std::move(plan);
+    ways_ = ways();
   } catch (...) {
     tunnel_.reset();
     throw;
@@ -96,15 +97,20 @@ Actions Keeper::on(const engine::Dial& m, TimePoint now) {
   return {action::Dial{m.conn, endpoints_[m.endpoint]}};
 }
 
-Actions Keeper::on(const to_keeper::Became& m, TimePoint) {
+Actions Keeper::on(const to_keeper::Became& m, TimePoint now) {
   if (is_server()) return violation("a server's engine has no client state");
   if (stopping_) return {};
-  if (m.state == ClientState::up) return up(m.lease);
-  if (m.state == ClientState::blocked) settle(Posture::blocked, lease_);
-  if (m.state == ClientState::connecting || m.state == ClientState::reconnecting) {
+  Actions out;
+  // A lease needs a device to hang on.
+  if (!tunnel_ || !tunnel_->alive()) out = look(now, {});
+  if (m.state == ClientState::up) {
+    std::ranges::move(up(m.lease), std::back_inserter(out));
+  } else if (m.state == ClientState::blocked) {
+    settle(Posture::blocked, lease_);
+  } else if (m.state == ClientState::connecting || m.state == ClientState::reconnecting) {
     settle(lease_ ? Posture::up : Posture::connecting, lease_);
   }
-  return {};
+  return out;
 }
 
 Plan Keeper::client_plan(Posture posture, const std::optional<wire::Lease>& lease) const {
@@ -126,6 +132,7 @@ Actions Keeper::up(const wire::Lease& lease) {
   }
   const bool again = was_up_;
   settle(Posture::up, lease);
+  if (!lease_) ways_ = ways();  // what was applied may lead another way than there was before
   lease_ = lease;
   was_up_ = true;
   log(Level::notice, "{}connected, {} {} mtu {}", again ? "re" : "", config.interface,

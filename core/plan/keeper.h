@@ -12,6 +12,7 @@
 
 #include "core/host.h"
 #include "core/plan/keeper_messages.h"
+#include "core/plan/repair_budget.h"
 #include "core/plan/status.h"
 
 namespace vpnd::plan {
@@ -20,7 +21,8 @@ namespace action {
 struct SendListeners {};
 struct SendTun {};  // a duplicate of the tunnel's descriptor
 struct SendStop {};
-struct Dial {  // connect, and answer with Dialled
+struct SendNetworkChanged {};  // there is another way to the server
+struct Dial {                  // connect, and answer with Dialled
   engine::ConnId conn;
   Endpoint to;
 };
@@ -39,9 +41,9 @@ struct Finish {  // end the engine, revert, print line and remedy, return the co
   std::string line, remedy;
 };
 }  // namespace action
-using Action =
-    std::variant<action::SendListeners, action::SendTun, action::SendStop, action::Dial,
-                 action::Refuse, action::KillEngine, action::StartEngine, action::Finish>;
+using Action = std::variant<action::SendListeners, action::SendTun, action::SendStop,
+                            action::SendNetworkChanged, action::Dial, action::Refuse,
+                            action::KillEngine, action::StartEngine, action::Finish>;
 using Actions = std::vector<Action>;
 
 class Keeper {
@@ -63,6 +65,16 @@ class Keeper {
   void revert() noexcept;
   // At the end not even the wall stays, whatever is configured.
   void leave_nothing() noexcept { leave_nothing_ = true; }
+
+  // ---- keeper_repair.cpp: what others do to the machine. All three may be called too often.
+  // Something of ours may be gone: it is put back, unless that has happened too often. `by`: who
+  // removed it, as far as the host knows; empty: nobody knows.
+  Actions look(TimePoint now, const std::string& by);
+  // When to look without being asked to: after a rest, or after a repair that failed.
+  TimePoint next_look() const noexcept { return look_again_; }
+  // Links, addresses or routes are others now: what stays local follows them, and a client's engine
+  // hears of it when there is another way to its server.
+  Actions networks_changed(TimePoint now);
 
   bool is_server() const noexcept { return std::holds_alternative<ServerConfig>(config_); }
   const Config& config() const noexcept { return config_; }
@@ -94,6 +106,8 @@ class Keeper {
   Plan client_plan(Posture, const std::optional<wire::Lease>&) const;
   void settle(Posture, const std::optional<wire::Lease>&);  // throws Error
   void leave_the_wall() noexcept;
+  Actions repair(TimePoint now, const std::string& by);
+  std::string ways();
   void report_complete();
 
   host::Machine& machine_;
@@ -112,6 +126,13 @@ class Keeper {
 
   std::optional<wire::Lease> lease_;
   wire::CookieBytes cookie_{};
+
+  RepairBudget repairs_left_;
+  unsigned repairs_made_ = 0;
+  std::string last_repair_failure_;
+  TimePoint look_again_ = kNever;
+  bool rests_ = false;
+  std::string ways_;  // to the server, when last looked at
 
   // Two budgets for what an engine may ask for, refilled by time.
   struct Budget {

@@ -31,6 +31,8 @@ template<class Io>
 void fields(Io&, to_engine::ReportPlease&) {}
 template<class Io>
 void fields(Io&, to_engine::Stop&) {}
+template<class Io>
+void fields(Io&, to_engine::NetworkChanged&) {}
 
 template<class Io>
 void fields(Io& io, to_keeper::Ready& m) {

@@ -33,9 +33,11 @@ struct Dialled {     // with the connecting socket, unless errnum is not 0
 struct Peers {};  // the client list was changed; with its descriptor, to be read by pread
 struct ReportPlease {};
 struct Stop {};
+struct NetworkChanged {};  // client: there is another way to the server
 }  // namespace to_engine
-using ToEngine = std::variant<to_engine::Tun, to_engine::Listener, to_engine::Dialled,
-                              to_engine::Peers, to_engine::ReportPlease, to_engine::Stop>;
+using ToEngine =
+    std::variant<to_engine::Tun, to_engine::Listener, to_engine::Dialled, to_engine::Peers,
+                 to_engine::ReportPlease, to_engine::Stop, to_engine::NetworkChanged>;
 
 namespace to_keeper {
 struct Ready {  // keys read, ring made, confined

@@ -68,6 +68,8 @@ Status Keeper::status() {
   out.changes_made = presence.made;
   out.changes_present = presence.present;
   out.missing = presence.missing;
+  out.repairs = repairs_made_;
+  out.repairs_rest = rests_;
   return out;
 }
 

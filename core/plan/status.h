@@ -28,6 +28,8 @@ struct Status {
   std::vector<std::string> fallbacks;  // what this kernel lacks and what is used instead
   unsigned changes_made = 0, changes_present = 0;
   std::vector<std::string> missing;  // changes that somebody removed
+  unsigned repairs = 0;              // times that something missing was put back
+  bool repairs_rest = false;         // removed too often: left alone for now
   std::string cipher_library;        // "libsodium 1.0.18"
 };
 

@@ -164,6 +164,8 @@ Status status_from(const Json& j) {
   take(part(j, "changes"), "made", s.changes_made);
   take(part(j, "changes"), "present", s.changes_present);
   take(part(j, "changes"), "missing", s.missing);
+  take(part(j, "changes"), "repairs", s.repairs);
+  take(part(j, "changes"), "repairs_rest", s.repairs_rest);
   take_report(j, s.report);
   return s;
 }
@@ -194,7 +196,11 @@ std::string to_json(const Status& s) {
       {"sessions", sessions(r)},
       {"drops", drops(r.counters)},
       {"changes",
-       {{"made", s.changes_made}, {"present", s.changes_present}, {"missing", s.missing}}}};
+       {{"made", s.changes_made},
+        {"present", s.changes_present},
+        {"missing", s.missing},
+        {"repairs", s.repairs},
+        {"repairs_rest", s.repairs_rest}}}};
   j["peers"] = Json::array();
   for (const engine::PeerReport& p : r.peers) j["peers"].push_back(peer(p));
   // A name need not be UTF-8; what is not is replaced rather than refused.

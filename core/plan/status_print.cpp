@@ -85,8 +85,13 @@ std::string engine_rows(const Status& s) {
 
 std::string host_rows(const Status& s) {
   if (s.changes_made == 0) return {};
-  std::string out = row("host state", fmt::format("{} changes made, {} still in place",
-                                                  s.changes_made, s.changes_present));
+  std::string text =
+      fmt::format("{} changes made, {} still in place", s.changes_made, s.changes_present);
+  if (s.repairs > 0) {
+    text += fmt::format(", put back {} time{}", s.repairs, s.repairs == 1 ? "" : "s");
+  }
+  std::string out = row("host state", text);
+  if (s.repairs_rest) out += row("", "removed again and again: left alone for a while");
   for (const std::string& gone : s.missing) out += row("", "missing: " + gone);
   return out;
 }

@@ -32,6 +32,16 @@ unsigned calls() {
   return g_calls;
 }
 
+void remove(std::size_t n) {
+  if (n == 0) return g_standing.clear();
+  g_standing.erase(g_standing.begin() + static_cast<std::ptrdiff_t>(n));
+}
+
+std::string& way() {
+  static std::string way = "eth0";
+  return way;
+}
+
 // Each thing that a real host would ask its kernel for is one call.
 class Thing final : public plan::Held {
  public:
@@ -49,6 +59,10 @@ class Thing final : public plan::Held {
  private:
   std::string name_;
 };
+
+bool stands(const std::string& name) {
+  return std::ranges::find(g_standing, name) != g_standing.end();
+}
 
 std::vector<std::string> things_of(const plan::Plan& plan) {
   std::vector<std::string> out;
@@ -82,8 +96,13 @@ int Tunnel::descriptor() const noexcept {
 std::uint16_t Tunnel::kinds() const noexcept {
   return 0x1f;
 }
+bool Tunnel::alive() const noexcept {
+  return fake::stands(state_->thing.name());
+}
 
-struct Machine::State {};
+struct Machine::State {
+  std::vector<std::string> applied;
+};
 
 Machine::Machine(const Places&) : state_(std::make_unique<State>()) {}
 Machine::Machine(Machine&&) noexcept = default;
@@ -97,6 +116,7 @@ plan::Applied Machine::apply(const plan::Plan& plan) {
   for (const std::string& name : fake::things_of(plan)) {
     out.hold(std::make_unique<fake::Thing>(name));
   }
+  state_->applied = fake::things_of(plan);
   return out;
 }
 
@@ -114,6 +134,28 @@ Presence Machine::check(const plan::Plan& plan) {
     if (std::ranges::find(fake::standing(), name) != fake::standing().end()) ++out.present;
   }
   return out;
+}
+
+bool Machine::intact() {
+  return std::ranges::all_of(state_->applied, fake::stands);
+}
+
+Repair Machine::repair(const std::string&) {
+  Repair out;
+  for (const std::string& name : state_->applied) {
+    if (fake::stands(name)) continue;
+    if (++fake::g_calls == fake::g_fail_at) {
+      out.failure = "the fake said so";
+      continue;
+    }
+    fake::g_standing.push_back(name);
+    out.put_back.push_back(name);
+  }
+  return out;
+}
+
+std::string Machine::way_to(const Endpoint&, Fwmark) {
+  return fake::way();
 }
 
 std::vector<std::string> Machine::sweep(const std::string&, bool) {

@@ -15,5 +15,9 @@ bool& owns_tables();
 // The n-th call from now on (1: the next one) throws Error; 0: none does.
 void fail_at(unsigned n);
 unsigned calls();  // since fail_at()
+// Somebody removes the n-th thing that stands (the device is the first), and with the device all
+// that hung on it.
+void remove(std::size_t n);
+std::string& way();  // what way_to() answers
 
 }  // namespace vpnd::fake

@@ -5,6 +5,7 @@
 #include "linux/apply.h"
 
 #include <criterion/criterion.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -14,6 +15,7 @@
 #include "linux/rtnl.h"
 #include "linux/sysctl.h"
 #include "linux/tun.h"
+#include "linux/way.h"
 #include "tests/support/netns.h"
 #include "tests/support/snapshot.h"
 
@@ -277,6 +279,16 @@ Test(apply, no_link_local_address_appears_and_v6_is_usable_at_once) {
   cr_assert(shown.find("fe80") == shown.npos, "%s", shown.c_str());
   cr_assert(shown.find("fd00:9::2") != shown.npos && shown.find("tentative") == shown.npos, "%s",
             shown.c_str());
+}
+
+// The kernel makes the route to an IPv6 address of its own some time after the address.
+Test(apply, packets_to_a_new_address_are_ours_at_once) {
+  Netlink rt;
+  for (int i = 1; i <= 30; ++i) {
+    const Prefix own = prefix(fmt::format("fd00:9::{:x}/128", i).c_str());
+    const auto applied = bed->host.apply({LinkUp{"t0", 1420}, AddressOn{"t0", own}});
+    cr_assert(comes_here(rt, own.address), "at turn %d", i);
+  }
 }
 
 Test(apply, present_notices_what_is_gone) {

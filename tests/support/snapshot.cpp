@@ -108,6 +108,20 @@ void settings(const std::filesystem::path& root, std::string& to) {
   for (const std::string& l : lines) to += l;
 }
 
+// The order of tables is the order in which they were made; it means nothing.
+std::string sorted_tables(const std::string& ruleset) {
+  std::vector<std::string> tables(1);
+  std::istringstream in(ruleset);
+  for (std::string line; std::getline(in, line);) {
+    if (line.starts_with("table ")) tables.emplace_back();
+    tables.back() += line + "\n";
+  }
+  std::sort(tables.begin(), tables.end());
+  std::string text;
+  for (const std::string& table : tables) text += table;
+  return text;
+}
+
 std::vector<std::string> lines_of(const std::string& text) {
   std::vector<std::string> lines;
   std::istringstream in(text);
@@ -129,7 +143,7 @@ Snapshot Snapshot::take() {
   const Fd netns(here);
   const Finished nft = run_program({"nft", "-s", "list", "ruleset"}, netns.get());
   // A rule set that cannot be read must not look like an empty one.
-  s.text_ += fmt::format("nft {}\n{}", nft.status, nft.output);
+  s.text_ += fmt::format("nft {}\n{}", nft.status, sorted_tables(nft.output));
   settings("/proc/sys/net/ipv4", s.text_);
   settings("/proc/sys/net/ipv6", s.text_);
   return s;

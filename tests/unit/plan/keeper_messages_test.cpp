@@ -50,8 +50,9 @@ std::vector<ToKeeper> all_to_keeper() {
 }
 
 std::vector<ToEngine> all_to_engine() {
-  return {to_engine::Tun{0x1f}, to_engine::Listener{},     to_engine::Dialled{{1, 2}, 111},
-          to_engine::Peers{},   to_engine::ReportPlease{}, to_engine::Stop{}};
+  return {to_engine::Tun{0x1f},       to_engine::Listener{},     to_engine::Dialled{{1, 2}, 111},
+          to_engine::Peers{},         to_engine::ReportPlease{}, to_engine::Stop{},
+          to_engine::NetworkChanged{}};
 }
 
 }  // namespace

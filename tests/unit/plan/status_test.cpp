@@ -138,6 +138,21 @@ Test(status, json_is_one_line_with_its_schema) {
   cr_assert_eq(j["peers"][0]["cipher"], "aes-256-gcm");
 }
 
+Test(status, repairs_are_shown_when_there_were_any) {
+  Status s = client_status();
+  cr_assert(print(s).find("put back") == std::string::npos);
+  s.repairs = 3;
+  cr_assert(print(s).find("still in place, put back 3 times\n") != std::string::npos, "%s",
+            print(s).c_str());
+  cr_assert(print(s).find("left alone") == std::string::npos);
+  s.repairs_rest = true;
+  cr_assert(print(s).find("left alone for a while") != std::string::npos);
+  const auto back = status_from_json(to_json(s));
+  cr_assert(back.has_value());
+  cr_assert_eq(back->repairs, 3u);
+  cr_assert(back->repairs_rest);
+}
+
 Test(status, json_of_later_versions_is_read) {
   auto j = nlohmann::json::parse(to_json(server_status()));
   j["more"] = {1, 2, 3};
