@@ -68,6 +68,16 @@ bool is_to_or_from(Bytes packet, const Endpoint& server) noexcept {
   return is_server(from, header) || is_server(from + length, header + 2);
 }
 
+// DHCP and DHCPv6, which an address is had by.
+bool is_dhcp(Bytes packet) noexcept {
+  const bool v4 = packet[0] >> 4 == 4;
+  const std::size_t header = v4 ? std::size_t{4} * (packet[0] & 15) : 40;
+  if ((v4 ? packet[9] : packet[6]) != IPPROTO_UDP || packet.size() < header + 4) return false;
+  const int from = load_be16(&packet[header]), to = load_be16(&packet[header + 2]);
+  return v4 ? (from == 68 && to == 67) || (from == 67 && (to == 68 || to == 67))
+            : (from == 546 && to == 547) || (from == 547 && to == 546);
+}
+
 std::string describe(std::uint16_t type, Bytes packet) {
   const bool v4 = type == ETH_P_IP && packet.size() >= 20;
   if (!v4 && (type != ETH_P_IPV6 || packet.size() < 40)) return fmt::format("type {:04x}", type);
@@ -130,13 +140,16 @@ void Watch::classify(const std::uint8_t* frame, std::size_t size) {
   const Bytes all(frame, size);
   const std::uint16_t type = size >= ETH_HLEN ? load_be16(frame + 12) : std::uint16_t{0};
   const Bytes packet = size > ETH_HLEN ? all.subspan(ETH_HLEN) : Bytes{};
+  const bool internet =
+      (type == ETH_P_IP && packet.size() >= 20) || (type == ETH_P_IPV6 && packet.size() >= 40);
   if (type == ETH_P_ARP) {
     ++seen_.neighbours;
   } else if (type == ETH_P_IPV6 && packet.size() > 40 && is_icmp6_discovery(packet)) {
     ++seen_.neighbours;
-  } else if ((type == ETH_P_IP && packet.size() >= 20 && is_to_or_from(packet, server_)) ||
-             (type == ETH_P_IPV6 && packet.size() >= 40 && is_to_or_from(packet, server_))) {
+  } else if (internet && is_to_or_from(packet, server_)) {
     ++seen_.tunnel;
+  } else if (internet && is_dhcp(packet)) {
+    ++seen_.leases;
   } else {
     ++seen_.clear;
     if (seen_.samples.size() < kSamples) seen_.samples.push_back(describe(type, packet));

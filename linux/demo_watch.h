@@ -16,6 +16,7 @@ namespace vpnd::demo {
 struct Seen {
   std::uint64_t tunnel = 0;          // TCP between the server's port and somebody
   std::uint64_t neighbours = 0;      // ARP, IPv6 neighbour and multicast-listener discovery
+  std::uint64_t leases = 0;          // DHCP and DHCPv6
   std::uint64_t clear = 0;           // anything else: what a tunnel must hide
   std::uint64_t lost = 0;            // passed without having been looked at
   std::vector<std::string> samples;  // the first few of `clear`, in words
