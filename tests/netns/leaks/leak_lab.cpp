@@ -40,11 +40,9 @@ void send_from(const Address& to, int port, const std::string& device, int type)
 
 }  // namespace
 
-LeakLab::LeakLab(const std::string& client_program) {
+LeakLab::LeakLab(const std::string& client_program, const Endpoint& server) {
   lab.client_program = client_program;
-  lab.router().run([this] {
-    watch_ = std::make_unique<demo::Watch>("c0", Endpoint::parse("203.0.113.2:443").value());
-  });
+  lab.router().run([&] { watch_ = std::make_unique<demo::Watch>("c0", server); });
   plant();
 }
 

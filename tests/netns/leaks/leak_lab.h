@@ -19,9 +19,11 @@ class LeakLab {
  public:
   static constexpr std::uint16_t kPort = 7000;
 
-  // The client runs this program: the shipped one, or the variant without a wall. Sees to it that
-  // the watch sees a planted frame, which fails the test otherwise.
-  explicit LeakLab(const std::string& client_program = VPND_BINARY);
+  // The client runs this program: the shipped one, or the variant without a wall. TCP to and from
+  // `server` is the carrier. Sees to it that the watch sees a planted frame, which fails the test
+  // otherwise.
+  explicit LeakLab(const std::string& client_program = VPND_BINARY,
+                   const Endpoint& server = Endpoint::parse("203.0.113.2:443").value());
 
   Lab lab;
   Address target4 = Address::parse(Lab::kTarget4).value();

@@ -2,12 +2,17 @@
 // Fail closed in every state and on the way from each to the next.
 
 #include <criterion/criterion.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 
+#include <atomic>
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <set>
 #include <thread>
 
+#include "linux/socket.h"
 #include "tests/netns/leaks/leak_lab.h"
 
 using namespace vpnd;
@@ -163,6 +168,47 @@ Test(leaks_states, the_device_is_deleted) {
     cr_assert(eventually([&] { return works(l); }, 10), "%s", l.client().output().c_str());
   }
   clean(l, "device deleted");
+}
+
+// The wall is swapped, never removed: what it lets through before and after is never refused.
+Test(leaks_states, a_swap_refuses_nothing_that_both_allow) {
+  LeakLab l;
+  l.start();
+  std::atomic<bool> done{false};
+  std::atomic<std::uint64_t> sent{0}, refused{0};
+  std::thread sender([&] {
+    l.lab.client().run([&] {
+      const Fd fd(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+      sockaddr_storage there{};
+      const Endpoint printer{Address::v4(10, 71, 1, 1), 9100};
+      const auto size = static_cast<socklen_t>(nl::to_sockaddr(printer, there));
+      while (!done) {
+        const auto n = ::sendto(fd.get(), "page", 4, 0, reinterpret_cast<sockaddr*>(&there), size);
+        ++(n == 4 ? sent : refused);
+      }
+    });
+  });
+  const auto table = [&] {
+    return run_program({"nft", "-a", "list", "ruleset"}, l.lab.client().fd()).output;
+  };
+  std::set<std::string> walls;
+  for (int i = 0; i < 10; ++i) {
+    // A network that comes and goes, and a session that ends and comes again.
+    if (i % 2 == 0) cr_assert(l.ip("addr add 10.99.0.1/24 dev eth0"));
+    if (i % 2 == 1) cr_assert(l.ip("addr del 10.99.0.1/24 dev eth0"));
+    if (i == 4) l.stop_server();
+    if (i == 6) l.start_server();
+    std::this_thread::sleep_for(300ms);
+    const std::string now = table();
+    const auto wall = now.find("10.99.0.0/24");
+    walls.insert(wall == std::string::npos ? "without" : "with");
+  }
+  cr_assert(eventually([&] { return works(l); }, 10));
+  done = true;
+  sender.join();
+  cr_assert_eq(walls.size(), 2u, "the wall did not change");
+  cr_assert_gt(sent.load(), 1000u);
+  cr_assert_eq(refused.load(), 0u, "of %lu", static_cast<unsigned long>(sent + refused));
 }
 
 Test(leaks_states, always_holds_after_a_clean_stop) {
