@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: ISC
 #include "linux/confine.h"
 
+#include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
 #include <signal.h>
@@ -12,14 +13,62 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdint>
+#include <span>
 #include <vector>
 
 #include "core/base/error.h"
+#include "linux/landlock.h"
+#include "linux/syscall_filter.h"
 
 namespace vpnd::nl {
 namespace {
 
 constexpr uid_t kNobody = 65534;
+constexpr rlim_t kLockedMemory = 64 << 20;  // the keys of many thousand clients
+
+constexpr std::uint64_t bit(int capability) noexcept {
+  return std::uint64_t{1} << capability;
+}
+constexpr std::uint64_t kAnyKeeper = bit(CAP_NET_ADMIN);
+constexpr std::uint64_t kRootKeeper =
+    kAnyKeeper | bit(CAP_SETUID) | bit(CAP_SETGID) | bit(CAP_KILL);
+
+struct Capabilities {
+  std::uint64_t effective = 0, permitted = 0, inheritable = 0;
+};
+
+// The kernel takes and gives each set in two halves.
+using Halves = std::array<__user_cap_data_struct, 2>;
+
+__user_cap_header_struct cap_header() noexcept {
+  __user_cap_header_struct header{};
+  header.version = _LINUX_CAPABILITY_VERSION_3;
+  return header;
+}
+
+Capabilities capabilities() {
+  auto header = cap_header();
+  Halves halves{};
+  if (syscall(SYS_capget, &header, halves.data()) < 0) throw Error("look at capabilities", errno);
+  const auto both = [](std::uint32_t low, std::uint32_t high) {
+    return std::uint64_t{high} << 32 | low;
+  };
+  return {both(halves[0].effective, halves[1].effective),
+          both(halves[0].permitted, halves[1].permitted),
+          both(halves[0].inheritable, halves[1].inheritable)};
+}
+
+// Nothing is inheritable afterwards, and so nothing ambient.
+void set_capabilities(std::uint64_t effective, std::uint64_t permitted) {
+  auto header = cap_header();
+  Halves halves{};
+  for (std::size_t i = 0; i < halves.size(); ++i) {
+    halves[i].effective = static_cast<std::uint32_t>(effective >> 32 * i);
+    halves[i].permitted = static_cast<std::uint32_t>(permitted >> 32 * i);
+  }
+  if (syscall(SYS_capset, &header, halves.data()) < 0) throw Error("give up capabilities", errno);
+}
 
 // In a user namespace without a mapping for it there is no such user: EINVAL.
 bool drop_user() noexcept {
@@ -29,18 +78,24 @@ bool drop_user() noexcept {
   return setresuid(kNobody, kNobody, kNobody) == 0;
 }
 
-void drop_capabilities() {
-  __user_cap_header_struct header{};
-  header.version = _LINUX_CAPABILITY_VERSION_3;
-  std::array<__user_cap_data_struct, 2> none{};
-  if (syscall(SYS_capset, &header, none.data()) < 0) throw Error("give up capabilities", errno);
-  std::array<__user_cap_data_struct, 2> left{};
-  if (syscall(SYS_capget, &header, left.data()) < 0) throw Error("look at capabilities", errno);
-  for (const auto& set : left) {
-    if ((set.effective | set.permitted | set.inheritable) != 0) {
-      throw Error("the engine still has capabilities");
-    }
-  }
+// No program that is run from here on has more rights than its caller. The bounding set takes a
+// capability to be emptied, which an ordinary user lacks; no_new_privs takes none.
+void gain_nothing() {
+  const rlimit no_core{0, 0};
+  setrlimit(RLIMIT_CORE, &no_core);
+  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) throw Error("set no_new_privs", errno);
+  for (int cap = 0; cap <= 63; ++cap) prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
+}
+
+void become_unreadable() {
+  if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0) throw Error("become unreadable", errno);
+}
+
+// By the capabilities that are in effect, and not by who started us.
+bool all_open(std::span<const std::string> folders, int access) noexcept {
+  return std::ranges::all_of(folders, [access](const std::string& folder) {
+    return faccessat(AT_FDCWD, folder.c_str(), access, AT_EACCESS) == 0 || errno != EACCES;
+  });
 }
 
 }  // namespace
@@ -60,26 +115,48 @@ void close_others(std::initializer_list<int> kept) noexcept {
 
 Confined confine_engine(pid_t parent) {
   Confined out;
-  const rlimit no_core{0, 0};
-  setrlimit(RLIMIT_CORE, &no_core);
-  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) throw Error("set no_new_privs", errno);
-  // The bounding set first: emptying it takes a capability itself.
-  for (int cap = 0; cap <= 63; ++cap) prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
-  prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+  gain_nothing();
   out.user_dropped = drop_user();
-  drop_capabilities();
-  if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0) throw Error("become unreadable", errno);
-  // Changing the user clears it, so it comes last; the parent may have died before.
+  set_capabilities(0, 0);
+  const Capabilities left = capabilities();
+  if ((left.effective | left.permitted | left.inheritable) != 0) {
+    throw Error("the engine still has capabilities");
+  }
+  become_unreadable();
+  // Changing the user clears it, so it comes after that; the parent may have died before.
   if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0) throw Error("follow the keeper", errno);
   if (getppid() != parent) throw Error("the keeper is gone");
+  out.files_denied = deny_files();
+  out.calls_limited = limit_system_calls();
   return out;
 }
 
-void raise_descriptor_limit() noexcept {
+void confine_keeper(const KeeperFolders& folders) {
+  gain_nothing();
+  const std::uint64_t had = capabilities().permitted;
+  const bool root = geteuid() == 0;
+  std::uint64_t needed = root ? kRootKeeper : kAnyKeeper;
+  // What may be needed goes out of effect first, to see whether it is missed.
+  set_capabilities(had & needed, had);
+  if (root && !all_open(folders.searched, X_OK)) needed |= bit(CAP_DAC_READ_SEARCH);
+  if (root && !all_open(folders.written, R_OK | W_OK | X_OK)) needed |= bit(CAP_DAC_OVERRIDE);
+  set_capabilities(had & needed, had & needed);
+  become_unreadable();
+}
+
+void raise_limits() noexcept {
   rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) < 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &limit);
+  if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+  }
+  // A right that the keeper gives up does without; so the limit has to do.
+  if (getrlimit(RLIMIT_MEMLOCK, &limit) == 0 && limit.rlim_cur < kLockedMemory) {
+    const rlimit wanted{kLockedMemory, std::max(kLockedMemory, limit.rlim_max)};
+    if (setrlimit(RLIMIT_MEMLOCK, &wanted) == 0) return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_MEMLOCK, &limit);
+  }
 }
 
 }  // namespace vpnd::nl

@@ -1,25 +1,45 @@
 // SPDX-License-Identifier: ISC
 #pragma once
 
-// What the engine gives up once it has what it needs.
+// What keeper and engine give up once they have what they need. All of it is for good.
 
 #include <sys/types.h>
 
 #include <initializer_list>
+#include <string>
+#include <vector>
 
 namespace vpnd::nl {
 
 // Every descriptor but the standard three and these.
 void close_others(std::initializer_list<int> kept) noexcept;
 
+// False: cannot be had here.
 struct Confined {
-  bool user_dropped = false;  // false: not root, or user 65534 does not exist here
+  bool user_dropped = false;   // not root, or user 65534 does not exist here
+  bool files_denied = false;   // landlock.h
+  bool calls_limited = false;  // syscall_filter.h
 };
 // Another user, no capabilities, no way to regain any; not readable by other processes; dies with
-// its parent. System calls and files are limited here later. Throws Error for what must not fail.
+// its parent; no files by name; no system call but those of the packet loop. Call it last. Throws
+// Error for what must not fail.
 Confined confine_engine(pid_t parent);
 
-// As many descriptors as the system grants.
-void raise_descriptor_limit() noexcept;
+// What the keeper uses to the end.
+struct KeeperFolders {
+  std::vector<std::string> written, searched;
+};
+// The keeper, once its listeners are open: no program that it would run could gain anything, nobody
+// reads its memory, and of capabilities it keeps, if it had them:
+//   CAP_NET_ADMIN           all that it changes on the machine, and marks on sockets
+//   CAP_SETUID, CAP_SETGID  root only: a new engine becomes another user
+//   CAP_KILL                root only: ends an engine that does not listen
+//   CAP_DAC_OVERRIDE        root only, if a folder that it writes in is closed to it without
+//   CAP_DAC_READ_SEARCH     root only, if a folder that it searches is closed to it without
+// Throws Error.
+void confine_keeper(const KeeperFolders&);
+
+// As many descriptors as the system grants, and room to lock keys in memory.
+void raise_limits() noexcept;
 
 }  // namespace vpnd::nl

@@ -234,12 +234,17 @@ void Course::compare_states() {
 }
 
 void Course::leave_up() {
-  report_.note(
-      fmt::format("\nIt stays up until ^C. From another terminal{}:\n"
-                  "  nsenter -t {} {}-n -m ip route show table 42069     the client\n"
-                  "  nsenter -t {} {}-n -m nft list ruleset              the server",
-                  bed_.as_root() ? "" : ", as the same user", client_->pid(),
-                  bed_.as_root() ? "" : "-U ", server_->pid(), bed_.as_root() ? "" : "-U "));
+  // By our own descriptors: nobody but root may look through /proc at keepers and engines.
+  const auto enter = [this](Place place) {
+    return fmt::format("nsenter {}-m -t {} --net=/proc/{}/fd/{}",
+                       bed_.as_root() ? "" : "--preserve-credentials -U ", ::getpid(), ::getpid(),
+                       bed_.descriptor(place));
+  };
+  report_.note(fmt::format(
+      "\nIt stays up until ^C. From another terminal{}:\n"
+      "  {} ip route show table 42069     the client\n"
+      "  {} nft list ruleset              the server",
+      bed_.as_root() ? "" : ", as the same user", enter(Place::client), enter(Place::server)));
   sigset_t set;
   sigemptyset(&set);
   sigaddset(&set, SIGINT);

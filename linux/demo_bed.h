@@ -39,6 +39,9 @@ class Bed {
 
   const std::string& folder() const noexcept { return folder_; }  // in memory, gone with us
   bool as_root() const noexcept { return as_root_; }
+  int descriptor(Place place) const noexcept {  // of its network namespace
+    return netns_[static_cast<std::size_t>(place)].get();
+  }
 
   static Address server_outside() noexcept { return Address::v4(203, 0, 113, 2); }
   static Address server_inside() noexcept { return Address::v4(198, 51, 100, 1); }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: ISC
 // What the engine wants done, and what the keeper says.
 
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -17,7 +16,21 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr Duration kStopWithin = 300ms;
-constexpr std::size_t kMostPeerBytes = 16 * 1024 * 1024;
+constexpr std::size_t kMostPeerBytes = 16 * 1024 * 1024, kPeerBytesARead = 64 * 1024;
+
+// Up to its end rather than by its size: the calls that tell a size take names as well, and a
+// confined engine has none of those. False: it cannot be read.
+bool read_list(const Fd& fd, std::string& text) {
+  text.reserve(kMostPeerBytes + kPeerBytesARead);  // or growing would leave unwiped copies behind
+  while (fd && text.size() < kMostPeerBytes) {
+    const std::size_t had = text.size();
+    text.resize(had + kPeerBytesARead);
+    const auto n = pread(fd.get(), text.data() + had, kPeerBytesARead, static_cast<off_t>(had));
+    text.resize(had + static_cast<std::size_t>(std::max<ssize_t>(n, 0)));
+    if (n <= 0) return n == 0;
+  }
+  return true;
+}
 
 }  // namespace
 
@@ -78,14 +91,7 @@ void Driver::on(plan::to_engine::Dialled m, Fd fd) {
 
 void Driver::on(plan::to_engine::Peers, Fd fd) {
   std::string text;
-  if (fd) {
-    struct stat info {};
-    if (fstat(fd.get(), &info) < 0 || info.st_size < 0) return;
-    text.resize(std::min(static_cast<std::size_t>(info.st_size), kMostPeerBytes));
-    const auto n = pread(fd.get(), text.data(), text.size(), 0);
-    if (n < 0) return;
-    text.resize(static_cast<std::size_t>(n));
-  }
+  if (!read_list(fd, text)) return;
   try {
     engine_.replace_peers(wire::parse_peer_list(text, key_name_ + ".peers"), now_);
     log(Level::notice, "the client list was read again");

@@ -126,6 +126,8 @@ void serve(EngineStart& start, KeeperLink& link, pid_t parent, Loop loop) {
   lacks(Fallback::no_defer_taskrun, ring && !ring->deferred());
   lacks(Fallback::no_restrictions, ring && !ring->restricted());
   lacks(Fallback::no_uid_drop, !confined.user_dropped);
+  lacks(Fallback::no_file_ban, !confined.files_denied);
+  lacks(Fallback::no_call_filter, !confined.calls_limited);
   const auto& common =
       std::visit([](const auto& c) -> const plan::Common& { return c; }, *start.config);
   Driver driver(engine, link, common.key);

@@ -124,6 +124,16 @@ std::vector<Endpoint> open_client(const plan::ClientConfig& c, nl::StateDir& sta
   return endpoints;
 }
 
+nl::KeeperFolders lasting_folders(const plan::Config& config, const Places& places) {
+  nl::KeeperFolders out{{places.state, places.run}, {}};
+  // A server reads its client list anew, which is beside its key.
+  if (const auto* server = std::get_if<plan::ServerConfig>(&config)) {
+    const auto slash = server->key.rfind('/');
+    out.searched.push_back(slash == std::string::npos ? "." : server->key.substr(0, slash + 1));
+  }
+  return out;
+}
+
 // Before anything is changed.
 void spare_the_administrator(const plan::ClientConfig& c, const std::vector<Endpoint>& endpoints,
                              const Caution& caution) {
@@ -159,6 +169,8 @@ Exit run(plan::Config config, const Places& places, const Caution& caution) {
   if (server == nullptr) {
     spare_the_administrator(std::get<plan::ClientConfig>(config), endpoints, caution);
   }
+  nl::make_directories(places.run, 0755);
+  nl::confine_keeper(lasting_folders(config, places));
   for (const std::string& line : machine.sweep(common.interface, server != nullptr)) {
     log(Level::notice, "left by an earlier process and removed: {}", line);
   }
@@ -179,7 +191,7 @@ Exit keep(const plan::Config& config, const Places& places, const Caution& cauti
   crypto::init();
   plan::Config copy = config;
   const LogScope logging(common_of(copy).log_level);
-  nl::raise_descriptor_limit();
+  nl::raise_limits();
   return run(std::move(copy), places, caution);
 }
 

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 
 #include "core/base/log.h"
 #include "crypto/random.h"
@@ -117,6 +118,7 @@ void KeeperLoop::reap() {
   if (engine_ <= 0) return;
   int status = 0;
   if (waitpid(engine_, &status, WNOHANG) != engine_) return;
+  if (WIFSIGNALED(status)) log(Level::error, "the engine: {}", strsignal(WTERMSIG(status)));
   engine_ = -1;
   if (socket_) from_engine();  // its last words
   socket_.reset();

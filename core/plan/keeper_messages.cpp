@@ -37,7 +37,7 @@ void fields(Io&, to_engine::NetworkChanged&) {}
 template<class Io>
 void fields(Io& io, to_keeper::Ready& m) {
   io.boolean(m.uring);
-  io.limited(m.fallbacks, 15u);
+  io.limited(m.fallbacks, 63u);
 }
 template<class Io>
 void fields(Io& io, engine::Dial& m) {

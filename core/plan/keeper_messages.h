@@ -72,6 +72,8 @@ enum class Fallback : std::uint32_t {
   no_defer_taskrun = 2,  // kernel before 6.1
   no_restrictions = 4,   // the ring's operations cannot be limited
   no_uid_drop = 8,       // user 65534 is not mapped here, or we are not root
+  no_file_ban = 16,      // no Landlock: files could be opened by their names
+  no_call_filter = 32,   // no seccomp: any system call could be made
 };
 
 using Message = std::vector<std::uint8_t>;

@@ -20,11 +20,13 @@ std::string offload_text(std::uint16_t kinds) {
 
 std::vector<std::string> fallback_texts(std::uint32_t bits, std::uint16_t kinds,
                                         bool tables_owned) {
-  static constexpr std::array<std::pair<Fallback, const char*>, 4> kTexts{
+  static constexpr std::array<std::pair<Fallback, const char*>, 6> kTexts{
       {{Fallback::no_ring, "io_uring is refused here: epoll"},
        {Fallback::no_defer_taskrun, "io_uring without deferred task work"},
        {Fallback::no_restrictions, "io_uring without restrictions"},
-       {Fallback::no_uid_drop, "the engine keeps its user: no other user may be taken here"}}};
+       {Fallback::no_uid_drop, "the engine keeps its user: no other user may be taken here"},
+       {Fallback::no_file_ban, "files are not barred from the engine: no Landlock here"},
+       {Fallback::no_call_filter, "the engine's system calls are not limited: no seccomp here"}}};
   std::vector<std::string> out;
   for (const auto& [bit, text] : kTexts) {
     if ((bits & static_cast<std::uint32_t>(bit)) != 0) out.emplace_back(text);

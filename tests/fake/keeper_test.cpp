@@ -316,3 +316,15 @@ Test(keeper, status_names_what_the_machine_does_without) {
   fake::owns_tables() = false;
   cr_assert(named("nft tables without an owner"));
 }
+
+Test(keeper, status_names_what_the_engine_could_not_give_up) {
+  Bench b{server_config()};
+  b.keeper.prepare();
+  b.keeper.engine_started(b.now);
+  b.say(to_keeper::Ready{true, static_cast<std::uint32_t>(Fallback::no_call_filter) |
+                                   static_cast<std::uint32_t>(Fallback::no_file_ban)});
+  const auto said = b.keeper.status().fallbacks;
+  cr_assert_eq(said.size(), 2u);
+  cr_assert(said[0].find("Landlock") != std::string::npos, "%s", said[0].c_str());
+  cr_assert(said[1].find("seccomp") != std::string::npos, "%s", said[1].c_str());
+}

@@ -106,8 +106,8 @@ Test(keeper_messages, values_out_of_range_are_refused) {
   const ToKeeper ready = to_keeper::Ready{true, 0};
   cr_assert(with(ready, 1, 0));
   cr_assert_not(with(ready, 1, 2), "a boolean is 0 or 1");
-  cr_assert(with(ready, 2, 15));
-  cr_assert_not(with(ready, 2, 16), "an unknown fallback");
+  cr_assert(with(ready, 2, 63));
+  cr_assert_not(with(ready, 2, 64), "an unknown fallback");
   cr_assert_not(with(ready, 0, 250), "an unknown kind");
   const ToKeeper dial = engine::Dial{{0, 0}, 0};
   cr_assert(with(dial, 9, kMaxEndpoints - 1));

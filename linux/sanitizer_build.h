@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: ISC
+#pragma once
+
+// Whether this is a build with the address sanitizer, whose reports need files and system calls
+// that the engine itself has no use for.
+
+namespace vpnd::nl {
+
+#if defined(__SANITIZE_ADDRESS__)  // GCC
+inline constexpr bool kSanitizerBuild = true;
+#elif defined(__has_feature)  // Clang
+inline constexpr bool kSanitizerBuild = __has_feature(address_sanitizer);
+#else
+inline constexpr bool kSanitizerBuild = false;
+#endif
+
+}  // namespace vpnd::nl
