@@ -106,6 +106,7 @@ std::string line(const Wall& w) {
   }
   if (!local.empty()) out += fmt::format("; past it: {}", fmt::join(local, ", "));
   if (!w.resolvers.empty()) out += "; look-ups go to " + list(w.resolvers);
+  if (w.keep_inbound) out += "; answers go back where they were asked for";
   return out + (w.session_only ? "; ends with us" : w.stays ? "; stays" : "; outlives us");
 }
 

@@ -84,7 +84,8 @@ struct FilterTable {
   std::vector<std::pair<Address, Address>> relayed;
   std::vector<Address> resolvers;  // whom clients may ask for names, wherever they are
   // client
-  bool masquerade_others = false;  // containers behind this host, and redirected look-ups
+  bool masquerade_others = false;      // containers behind this host, and redirected look-ups
+  std::optional<Fwmark> keep_inbound;  // without a wall: answers to who came in past the tunnel
   // Devices that did not forward before we came. Turning it on for the tunnel turns it on between
   // them as well, which nobody asked for: nothing is routed from one of them to another.
   // Within a bridge frames pass through the same hook (br_netfilter) without being routed.
@@ -111,6 +112,7 @@ struct Wall {
   std::vector<Local> local;         // stays possible past the tunnel, but for name look-ups
   bool guard_names = false;         // ports 53, 853, 5353
   std::vector<Address> resolvers;   // inside the tunnel: look-ups past it are sent there instead
+  bool keep_inbound = false;        // answers to who came in past the tunnel go back past it
   friend bool operator==(const Wall&, const Wall&) = default;
 };
 

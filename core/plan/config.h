@@ -49,6 +49,7 @@ struct ClientConfig : Common {
   std::vector<Prefix> include, exclude;
   Lan lan = Lan::private_only;
   std::vector<Prefix> lan_prefixes;
+  bool keep_inbound = false;  // connections of others to this host stay out of the tunnel
   KillSwitch kill_switch = KillSwitch::on;
   // Until the first session; zero, the default of a file: never give up.
   std::chrono::seconds timeout{30};

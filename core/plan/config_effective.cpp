@@ -81,8 +81,8 @@ std::string text_of(const ClientConfig& c) {
   const char* mode = c.full ? "full" : c.include.empty() ? "none" : "list";
   out += fmt::format(
       "\n[routing]\nmode = \"{}\"\ninclude = {}\nexclude = {}\nlan = {}\n"
-      "gateway = {}\n",
-      mode, list(c.include), list(c.exclude), lan_value(c), or_auto(c.gateway));
+      "gateway = {}\nkeep_inbound = {}\n",
+      mode, list(c.include), list(c.exclude), lan_value(c), or_auto(c.gateway), c.keep_inbound);
   out += fmt::format("\n[kill_switch]\nmode = \"{}\"\n", kill_switch_name(c.kill_switch));
   return out;
 }

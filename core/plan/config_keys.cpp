@@ -32,6 +32,7 @@ constexpr KnownKey kKeys[] = {
     {"routing", "mode", For::client},
     {"routing", "include", For::client},
     {"routing", "exclude", For::client},
+    {"routing", "keep_inbound", For::client},
     {"routing", "lan", For::client},
     {"routing", "gateway", For::client},
     {"server", "listen", For::server},

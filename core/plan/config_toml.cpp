@@ -130,6 +130,7 @@ class Reader {
       if (p.length == 0) routing.fail("exclude", p.text() + " leaves nothing for the tunnel");
     }
     out.gateway = routing.address("gateway");
+    out.keep_inbound = routing.boolean("keep_inbound").value_or(false);
     lan(out, routing);
   }
 

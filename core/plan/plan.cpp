@@ -60,6 +60,7 @@ Capture capture(const ClientConfig& config, const std::vector<Endpoint>& endpoin
   out.guard = config.kill_switch == KillSwitch::on || config.kill_switch == KillSwitch::always;
   out.endpoints = endpoints;
   out.gateway = config.gateway;
+  out.keep_inbound = config.keep_inbound;
   return out;
 }
 
@@ -95,6 +96,7 @@ Wall wall(const ClientConfig& config, const std::vector<Endpoint>& endpoints,
   out.lan = config.lan;
   out.lan_prefixes = config.lan_prefixes;
   out.stays = posture == Posture::stopped;
+  out.keep_inbound = config.keep_inbound;
   if (posture == Posture::connecting || posture == Posture::up) out.endpoints = endpoints;
   if (lease == nullptr || posture == Posture::stopped) return out;
   out.addresses = bare(client_addresses(*lease));
@@ -132,8 +134,10 @@ Plan plan_client(const ClientConfig& config, const std::vector<Endpoint>& endpoi
   if (lease == nullptr || posture == Posture::stopped) return out;
   const auto addresses = client_addresses(*lease);
   const Mtu mtu = std::min(config.mtu, lease->mtu);
-  out.steps.emplace_back(
-      Shield{config.interface, bare(addresses), true, config.kill_switch == KillSwitch::session});
+  Shield shield{
+      config.interface, bare(addresses), true, config.kill_switch == KillSwitch::session, {}};
+  if (config.keep_inbound && !walled(config)) shield.keep_inbound = config.fwmark;
+  out.steps.emplace_back(std::move(shield));
   out.steps.emplace_back(ClampMss{config.interface});
   out.steps.emplace_back(Interface{config.interface, mtu, addresses});
   out.steps.emplace_back(capture(config, endpoints, *lease));

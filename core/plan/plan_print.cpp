@@ -45,6 +45,7 @@ std::string line(const Wall& s) {
     out += s.resolvers.empty() ? "; look-ups outside refused"
                                : "; look-ups go to " + join(s.resolvers);
   }
+  if (s.keep_inbound) out += "; answers go back where they were asked for";
   return out + life(s);
 }
 

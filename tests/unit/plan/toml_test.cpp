@@ -319,6 +319,7 @@ ClientConfig random_client(Random& r) {
   c.exclude = r.prefixes(0);
   c.lan = static_cast<Lan>(r.below(4));
   if (c.lan == Lan::list) c.lan_prefixes = r.prefixes(0);
+  c.keep_inbound = r.coin();
   c.timeout = std::chrono::seconds(r.below(999999));
   return c;
 }
