@@ -43,6 +43,23 @@ void drop_capabilities() {
   }
 }
 
+Confined confine(pid_t parent, bool another_user) {
+  Confined out;
+  const rlimit no_core{0, 0};
+  setrlimit(RLIMIT_CORE, &no_core);
+  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) throw Error("set no_new_privs", errno);
+  // The bounding set first: emptying it takes a capability itself.
+  for (int cap = 0; cap <= 63; ++cap) prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
+  prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+  if (another_user) out.user_dropped = drop_user();
+  drop_capabilities();
+  if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0) throw Error("become unreadable", errno);
+  // Changing the user clears it, so it comes last; the parent may have died before.
+  if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0) throw Error("follow the keeper", errno);
+  if (getppid() != parent) throw Error("the keeper is gone");
+  return out;
+}
+
 }  // namespace
 
 void close_others(std::initializer_list<int> kept) noexcept {
@@ -59,20 +76,11 @@ void close_others(std::initializer_list<int> kept) noexcept {
 }
 
 Confined confine_engine(pid_t parent) {
-  Confined out;
-  const rlimit no_core{0, 0};
-  setrlimit(RLIMIT_CORE, &no_core);
-  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) throw Error("set no_new_privs", errno);
-  // The bounding set first: emptying it takes a capability itself.
-  for (int cap = 0; cap <= 63; ++cap) prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
-  prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-  out.user_dropped = drop_user();
-  drop_capabilities();
-  if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0) throw Error("become unreadable", errno);
-  // Changing the user clears it, so it comes last; the parent may have died before.
-  if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0) throw Error("follow the keeper", errno);
-  if (getppid() != parent) throw Error("the keeper is gone");
-  return out;
+  return confine(parent, true);
+}
+
+void confine_helper(pid_t parent) {
+  (void)confine(parent, false);
 }
 
 void raise_descriptor_limit() noexcept {

@@ -19,6 +19,9 @@ struct Confined {
 // its parent. System calls and files are limited here later. Throws Error for what must not fail.
 Confined confine_engine(pid_t parent);
 
+// A process for one errand: it keeps its user, and nothing else of the above. Throws Error.
+void confine_helper(pid_t parent);
+
 // As many descriptors as the system grants.
 void raise_descriptor_limit() noexcept;
 

@@ -142,6 +142,12 @@ void spare_the_administrator(const plan::ClientConfig& c, const std::vector<Endp
                           from));
 }
 
+void tell_removed(const std::vector<std::string>& lines) {
+  for (const std::string& line : lines) {
+    log(Level::notice, "left by an earlier process and removed: {}", line);
+  }
+}
+
 Exit run(plan::Config config, const Places& places, const Caution& caution) {
   plan::Common& common = common_of(config);
   nl::Signals signals;
@@ -152,6 +158,8 @@ Exit run(plan::Config config, const Places& places, const Caution& caution) {
   Machine machine(places);
   common.interface = machine.claim(common.interface);
   if (common.name.empty()) common.name = common.interface;
+  // A file that names the resolver of a dead tunnel would not find its server.
+  tell_removed(machine.sweep_resolver(common.interface));
   auto* server = std::get_if<plan::ServerConfig>(&config);
   auto endpoints = server != nullptr
                        ? open_server(*server, machine, state, files)
@@ -159,9 +167,7 @@ Exit run(plan::Config config, const Places& places, const Caution& caution) {
   if (server == nullptr) {
     spare_the_administrator(std::get<plan::ClientConfig>(config), endpoints, caution);
   }
-  for (const std::string& line : machine.sweep(common.interface, server != nullptr)) {
-    log(Level::notice, "left by an earlier process and removed: {}", line);
-  }
+  tell_removed(machine.sweep(common.interface, server != nullptr));
   plan::Keeper keeper(machine, std::move(config), std::move(endpoints));
   keeper.prepare();
   nl::KeeperLoop loop(keeper, std::move(files), signals, nl::loop_choice(), caution.try_for);

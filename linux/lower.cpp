@@ -197,6 +197,10 @@ class Lowering {
     for (const Family family : {Family::v4, Family::v6}) capture_rules(capture, family);
   }
 
+  void add(const plan::Resolver& r) {
+    out_.emplace_back(DnsServers{r.interface, r.mode, r.servers, r.domains});
+  }
+
   static bool captures(const plan::Capture& capture, Family family) noexcept {
     return std::any_of(capture.into_tunnel.begin(), capture.into_tunnel.end(),
                        [&](const Prefix& p) { return p.address.family() == family; });

@@ -155,6 +155,15 @@ std::string line(const ForeignAccept& a) {
                      a.table);
 }
 
+std::string line(const DnsServers& d) {
+  const char* how = d.mode == plan::DnsMode::resolved ? "systemd-resolved"
+                    : d.mode == plan::DnsMode::file   ? "/etc/resolv.conf"
+                                                    : "systemd-resolved, or else /etc/resolv.conf";
+  std::string out = fmt::format("~ dns   {} by {}", list(d.servers), how);
+  if (!d.domains.empty()) out += "; search " + names(d.domains);
+  return out;
+}
+
 }  // namespace
 
 std::string describe(const Object& object) {

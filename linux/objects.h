@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/base/addr.h"
+#include "core/plan/config.h"
 
 namespace vpnd::nl {
 
@@ -125,8 +126,17 @@ struct ForeignAccept {
   friend bool operator==(const ForeignAccept&, const ForeignAccept&) = default;
 };
 
+// The resolvers that the host asks, by systemd-resolved or by /etc/resolv.conf.
+struct DnsServers {
+  std::string interface;
+  plan::DnsMode mode = plan::DnsMode::automatic;
+  std::vector<Address> servers;
+  std::vector<std::string> domains;
+  friend bool operator==(const DnsServers&, const DnsServers&) = default;
+};
+
 using Object = std::variant<Wall, FilterTable, Route, LinkUp, AddressOn, LinkSetting, Sysctl6, Rule,
-                            ForeignAccept>;
+                            ForeignAccept, DnsServers>;
 
 // What lowering needs to know of the host; one dump, taken before.
 struct HostFacts {

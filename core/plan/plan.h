@@ -97,7 +97,16 @@ struct ClampMss {
   friend bool operator==(const ClampMss&, const ClampMss&) = default;
 };
 
-using Step = std::variant<Wall, Shield, ClampMss, Forward, Interface, Capture>;
+// The host asks these resolvers, for every name. They are captured as well.
+struct Resolver {
+  std::string interface;
+  DnsMode mode = DnsMode::automatic;  // never off
+  std::vector<Address> servers;       // at least one
+  std::vector<std::string> domains;
+  friend bool operator==(const Resolver&, const Resolver&) = default;
+};
+
+using Step = std::variant<Wall, Shield, ClampMss, Forward, Interface, Capture, Resolver>;
 
 struct Plan {
   std::string title;  // "client vpn0: up"

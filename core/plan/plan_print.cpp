@@ -88,6 +88,14 @@ std::string line(const Capture& s) {
   return out;
 }
 
+std::string line(const Resolver& s) {
+  std::string out = fmt::format("resolver   {} for every name", join(s.servers));
+  for (const std::string& d : s.domains) out += (&d == &s.domains.front() ? "; search " : " ") + d;
+  if (s.mode == DnsMode::resolved) out += "; by systemd-resolved";
+  if (s.mode == DnsMode::file) out += "; by the resolver file";
+  return out;
+}
+
 }  // namespace
 
 std::string print(const Plan& plan) {
