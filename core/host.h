@@ -50,6 +50,7 @@ class Tunnel {
 struct Presence {
   unsigned made = 0, present = 0;
   std::vector<std::string> missing;
+  std::string dns;           // the resolvers and by what they are set, or why they are not
   bool tables_owned = true;  // nobody else can change them, and they outlive us; since Linux 6.9
 };
 
@@ -89,6 +90,8 @@ class Machine {
   // Removes what a dead process left for this interface. A server's own table and pool route are
   // spared: the next apply() adopts them, so that running flows go on. One line for each thing.
   std::vector<std::string> sweep(const std::string& interface, bool server);
+  // Of that, the host's resolver only: before names are looked up, and with the wall as it is.
+  std::vector<std::string> sweep_resolver(const std::string& interface);
   bool has_v6();
 
  private:

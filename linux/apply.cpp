@@ -78,6 +78,10 @@ std::string Host::way_to(const Address& to, Fwmark mark) {
   return nl::way_to(sockets_->rt, to, mark);
 }
 
+const std::string& Host::dns() const noexcept {
+  return sockets_->dns;
+}
+
 bool Host::present(const Object& object) {
   return std::visit([this](const auto& o) { return is_present(*sockets_, o); }, object);
 }

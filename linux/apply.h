@@ -59,6 +59,8 @@ class Host {
   // and is missed by nobody.
   bool drops(const ForeignAccept&);
   std::string way_to(const Address&, Fwmark);  // way.h
+  // The resolvers in force and by what they were set, or why they were not. Empty: left alone.
+  const std::string& dns() const noexcept;
   // Removes what an earlier process of ours left for this interface (empty: for every interface
   // without a living keeper): rules and routes of protocol 85 that no other tunnel has noted,
   // vpnd_* tables, settings noted in the state directory. Returns one line for each thing removed.
@@ -66,6 +68,9 @@ class Host {
   // is held by a living process (other than through our own note_in).
   std::vector<std::string> sweep(const std::string& interface, const std::string& state_dir,
                                  Sweep mode = Sweep::everything);
+  // Of that, the resolver file only.
+  std::vector<std::string> sweep_resolver(const std::string& interface,
+                                          const std::string& state_dir);
 
  private:
   std::unique_ptr<Sockets> sockets_;

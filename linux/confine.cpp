@@ -98,6 +98,22 @@ bool all_open(std::span<const std::string> folders, int access) noexcept {
   });
 }
 
+// Whether the user was dropped.
+bool give_up_rights(pid_t parent, bool another_user) {
+  gain_nothing();
+  const bool dropped = another_user && drop_user();
+  set_capabilities(0, 0);
+  const Capabilities left = capabilities();
+  if ((left.effective | left.permitted | left.inheritable) != 0) {
+    throw Error("this process still has capabilities");
+  }
+  become_unreadable();
+  // Changing the user clears it, so it comes after that; the parent may have died before.
+  if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0) throw Error("follow the keeper", errno);
+  if (getppid() != parent) throw Error("the keeper is gone");
+  return dropped;
+}
+
 }  // namespace
 
 void close_others(std::initializer_list<int> kept) noexcept {
@@ -115,20 +131,14 @@ void close_others(std::initializer_list<int> kept) noexcept {
 
 Confined confine_engine(pid_t parent) {
   Confined out;
-  gain_nothing();
-  out.user_dropped = drop_user();
-  set_capabilities(0, 0);
-  const Capabilities left = capabilities();
-  if ((left.effective | left.permitted | left.inheritable) != 0) {
-    throw Error("the engine still has capabilities");
-  }
-  become_unreadable();
-  // Changing the user clears it, so it comes after that; the parent may have died before.
-  if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0) throw Error("follow the keeper", errno);
-  if (getppid() != parent) throw Error("the keeper is gone");
+  out.user_dropped = give_up_rights(parent, true);
   out.files_denied = deny_files();
   out.calls_limited = limit_system_calls();
   return out;
+}
+
+void confine_helper(pid_t parent) {
+  (void)give_up_rights(parent, false);
 }
 
 void confine_keeper(const KeeperFolders& folders) {

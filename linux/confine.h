@@ -25,6 +25,10 @@ struct Confined {
 // Error for what must not fail.
 Confined confine_engine(pid_t parent);
 
+// A process for one errand: it keeps its user, files and system calls, and nothing else. Throws
+// Error.
+void confine_helper(pid_t parent);
+
 // What the keeper uses to the end.
 struct KeeperFolders {
   std::vector<std::string> written, searched;

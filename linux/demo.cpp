@@ -93,7 +93,9 @@ std::unique_ptr<Child> Course::start(Place place, std::span<const std::string> a
     if (place == Place::server) {
       config = plan::server_from_arguments(arguments);
     } else {
-      config = plan::client_from_arguments(arguments);
+      plan::ClientConfig client = plan::client_from_arguments(arguments);
+      client.dns.mode = plan::DnsMode::off;  // the machine's own resolver file is in sight
+      config = std::move(client);
     }
     return static_cast<int>(host::keep(config, places(place), {}));
   });

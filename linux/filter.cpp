@@ -56,7 +56,7 @@ void only_our_own(const FilterTable& t, NftChain& chain) {
 }
 
 NftChain raw_chain(const FilterTable& t) {
-  NftChain chain{"vpn_raw", NftChain::Hook::prerouting, kPriorityRaw, false, {}};
+  NftChain chain{"vpn_raw", NftChain::Hook::prerouting, kPriorityRaw, NftChain::Type::filter, {}};
   for (const Address& own : t.shielded)
     chain.rules.push_back(drop({not_in(t.interface), to(Prefix::host(own)), NftSourceNotLocal{}},
                                "the tunnel's address, from outside the tunnel"));
@@ -71,7 +71,7 @@ NftChain raw_chain(const FilterTable& t) {
 }
 
 NftChain mss_chain(const FilterTable& t) {
-  NftChain chain{"vpn_mss", NftChain::Hook::forward, kPriorityMangle, false, {}};
+  NftChain chain{"vpn_mss", NftChain::Hook::forward, kPriorityMangle, NftChain::Type::filter, {}};
   for (const NftDevice& device : {out(t.interface), in(t.interface)})
     chain.rules.push_back({{device, NftSyn{}}, false, NftClampMss{}, "segments that fit"});
   return chain;
@@ -99,7 +99,7 @@ void open_resolvers(const FilterTable& t, NftChain& chain) {
 }
 
 NftChain relay_chain(const FilterTable& t) {
-  NftChain chain{"vpn_dns", NftChain::Hook::prerouting, kPriorityDstnat, true, {}};
+  NftChain chain{"vpn_dns", NftChain::Hook::prerouting, kPriorityDstnat, NftChain::Type::nat, {}};
   for (const auto& [ours, theirs] : t.relayed)
     for_lookups(chain, {in(t.interface), to(Prefix::host(ours))}, NftRedirect{theirs, kDns},
                 "look-ups of clients");
@@ -109,7 +109,7 @@ NftChain relay_chain(const FilterTable& t) {
 // Containers and virtual machines behind a client, and its own look-ups that had chosen the address
 // of another device before they were redirected.
 NftChain client_nat_chain(const FilterTable& t) {
-  NftChain chain{"vpn_snat", NftChain::Hook::postrouting, kPrioritySrcnat, true, {}};
+  NftChain chain{"vpn_snat", NftChain::Hook::postrouting, kPrioritySrcnat, NftChain::Type::nat, {}};
   for (const Address& own : t.shielded) {
     const std::vector<NftMatch> other{out(t.interface), not_from(Prefix::host(own))};
     for (const NftMatch& why : {NftMatch{NftRedirected{}}, NftMatch{NftSourceNotLocal{}}}) {
@@ -122,7 +122,7 @@ NftChain client_nat_chain(const FilterTable& t) {
 }
 
 NftChain forward_chain(const FilterTable& t) {
-  NftChain chain{"vpn_fwd", NftChain::Hook::forward, kPriorityFilter, false, {}};
+  NftChain chain{"vpn_fwd", NftChain::Hook::forward, kPriorityFilter, NftChain::Type::filter, {}};
   const std::string& tun = t.interface;
   open_resolvers(t, chain);
   const std::vector<NftMatch> between{in(tun), out(tun)};
@@ -145,7 +145,7 @@ NftChain forward_chain(const FilterTable& t) {
 }
 
 NftChain input_chain(const FilterTable& t) {
-  NftChain chain{"vpn_in", NftChain::Hook::input, kPriorityFilter, false, {}};
+  NftChain chain{"vpn_in", NftChain::Hook::input, kPriorityFilter, NftChain::Type::filter, {}};
   const std::string& tun = t.interface;
   open_resolvers(t, chain);
   chain.rules.push_back(accept({in(tun), NftEstablished{}}, "answers to the server"));
@@ -156,7 +156,7 @@ NftChain input_chain(const FilterTable& t) {
 }
 
 NftChain nat_chain(const FilterTable& t) {
-  NftChain chain{"vpn_snat", NftChain::Hook::postrouting, kPrioritySrcnat, true, {}};
+  NftChain chain{"vpn_snat", NftChain::Hook::postrouting, kPrioritySrcnat, NftChain::Type::nat, {}};
   for (const auto& pool : {t.pool_v4, t.pool_v6}) {
     if (!pool) continue;
     NftTranslate plain;
@@ -193,8 +193,9 @@ std::vector<NftTable> render(const FilterTable& t) {
   } else if (t.masquerade_others) {
     chains.push_back(client_nat_chain(t));
   }
+  if (t.keep_inbound) keep_inbound(tables.front(), t.interface, *t.keep_inbound);
   // Linux answers ARP for any of its addresses on any device.
-  NftChain arp{"vpn_arp", NftChain::Hook::arp_input, kPriorityFilter, false, {}};
+  NftChain arp{"vpn_arp", NftChain::Hook::arp_input, kPriorityFilter, NftChain::Type::filter, {}};
   for (const Address& own : t.shielded)
     if (own.is_v4())
       arp.rules.push_back(

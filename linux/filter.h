@@ -53,15 +53,23 @@ struct NftIcmp6 {
 };
 struct NftRedirected {};      // its destination was translated
 struct NftSourceNotLocal {};  // the host itself does not have the source address
-struct NftEstablished {};     // connection state established or related
-struct NftSyn {};             // TCP with SYN and without RST
+struct NftForThisHost {};     // the destination is an address of the host
+struct NftDirection {         // of a packet within its connection
+  bool reply = false;
+};
+struct NftConnectionMark {
+  std::uint32_t value = 0;
+};
+struct NftEstablished {};  // connection state established or related
+struct NftSyn {};          // TCP with SYN and without RST
 struct NftEchoRequest {
   Family family = Family::v4;
 };
 
 using NftMatch =
     std::variant<NftDevice, NftFamily, NftAddress, NftProtocol, NftSourceNotLocal, NftEstablished,
-                 NftSyn, NftEchoRequest, NftPort, NftSourcePort, NftMark, NftIcmp6, NftRedirected>;
+                 NftSyn, NftEchoRequest, NftPort, NftSourcePort, NftMark, NftIcmp6, NftRedirected,
+                 NftForThisHost, NftDirection, NftConnectionMark>;
 
 struct NftAccept {};
 struct NftDrop {};
@@ -81,13 +89,19 @@ struct NftRedirect {  // destination translation, to this port
   Address to;
   std::uint16_t port = 0;
 };
+struct NftSetMark {  // goes on; in a chain of type route the packet is routed anew
+  std::uint32_t value = 0;
+};
+struct NftSetConnectionMark {  // goes on
+  std::uint32_t value = 0;
+};
 struct NftLog {  // one line in the kernel's log, at most so many a minute; goes on
   std::string prefix;
   std::uint32_t per_minute = 0;
 };
 
-using NftAction =
-    std::variant<NftAccept, NftDrop, NftClampMss, NftTranslate, NftReject, NftRedirect, NftLog>;
+using NftAction = std::variant<NftAccept, NftDrop, NftClampMss, NftTranslate, NftReject,
+                               NftRedirect, NftLog, NftSetMark, NftSetConnectionMark>;
 
 struct NftRule {
   std::vector<NftMatch> matches;  // all of them must hold
@@ -101,7 +115,7 @@ struct NftChain {
   std::string name;  // not a word of the nft language, or a listing cannot be loaded again
   Hook hook = Hook::prerouting;
   std::int32_t priority = 0;
-  bool nat = false;  // "type nat" instead of "type filter"; the policy is always accept
+  enum class Type : std::uint8_t { filter, nat, route } type = Type::filter;  // policy: accept
   std::vector<NftRule> rules;
 };
 
@@ -120,6 +134,9 @@ std::vector<NftTable> render(const FilterTable&);
 std::string table_name(const std::string& interface);  // "vpnd_vpn0"
 // The one table of the wall; wall.cpp.
 NftTable render(const Wall&);
+// Adds the chains that keep answers to who came in past the tunnel out of it; inbound.cpp.
+void keep_inbound(NftTable&, const std::string& interface, Fwmark);
+
 std::string wall_name(const std::string& interface);  // "vpnd_vpn0_wall"
 std::string text(const NftRule&);                     // in the nft language, for messages
 

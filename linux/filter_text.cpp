@@ -62,12 +62,27 @@ std::string match_text(const NftIcmp6& m) {
 std::string match_text(const NftRedirected&) {
   return "ct status dnat";
 }
+std::string match_text(const NftForThisHost&) {
+  return "fib daddr type local";
+}
+std::string match_text(const NftDirection& m) {
+  return m.reply ? "ct direction reply" : "ct direction original";
+}
+std::string match_text(const NftConnectionMark& m) {
+  return fmt::format("ct mark {}", m.value);
+}
 
 std::string action_text(const NftReject& a) {
   return a.reset ? "reject with tcp reset" : "reject with icmpx admin-prohibited";
 }
 std::string action_text(const NftRedirect& a) {
   return fmt::format("dnat {} to {}", ip_word(a.to.family()), Endpoint{a.to, a.port}.text());
+}
+std::string action_text(const NftSetMark& a) {
+  return fmt::format("meta mark set {}", a.value);
+}
+std::string action_text(const NftSetConnectionMark& a) {
+  return fmt::format("ct mark set {}", a.value);
 }
 std::string action_text(const NftLog& a) {
   return fmt::format("limit rate {}/minute log prefix \"{}\"", a.per_minute, a.prefix);

@@ -25,6 +25,7 @@ struct Sockets {
   std::vector<ForeignAccept> spared_accepts;
   std::string spared_wall;  // its interface
   bool wall_stays = false;  // whatever its holders do
+  std::string dns = {};     // the resolvers in force and by what, or why there are none
 };
 
 // A line in the journal for as long as the change stands. As a member it goes after the destructor
@@ -55,6 +56,7 @@ HeldPtr hold(Sockets&, const Route&);
 HeldPtr hold(Sockets&, const Rule&);
 HeldPtr hold(Sockets&, const LinkSetting&);
 HeldPtr hold(Sockets&, const Sysctl6&);
+HeldPtr hold(Sockets&, const DnsServers&);  // does not throw: what fails is told
 
 // Makes again what somebody removed. `held` is what hold() gave for it and stands for it again,
 // as if nothing had happened. Throws Error; then `held` may be empty.
@@ -77,6 +79,14 @@ bool is_present(Sockets&, const Route&);
 bool is_present(Sockets&, const Rule&);
 bool is_present(Sockets&, const LinkSetting&);
 bool is_present(Sockets&, const Sysctl6&);
+bool is_present(Sockets&, const DnsServers&);
+
+// In the journal of the tunnel that has the resolver file.
+inline constexpr char kResolverNote[] = "resolver file";
+// A resolver file that a dead tunnel left is put back; `interface` empty: whichever it was. The
+// notes are not asked, since the file outlives a reboot and they do not.
+void sweep_resolver(Sockets&, const std::string& interface, const std::string& directory,
+                    std::vector<std::string>& done);
 
 // The link, or an Error that says what could not be done.
 Link need_link(Sockets&, const std::string& name, const std::string& doing);

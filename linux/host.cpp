@@ -130,6 +130,8 @@ nl::KeeperFolders lasting_folders(const plan::Config& config, const Places& plac
   if (const auto* server = std::get_if<plan::ServerConfig>(&config)) {
     const auto slash = server->key.rfind('/');
     out.searched.push_back(slash == std::string::npos ? "." : server->key.substr(0, slash + 1));
+  } else {
+    out.written.push_back("/etc");  // a client's resolver file
   }
   return out;
 }
@@ -152,6 +154,12 @@ void spare_the_administrator(const plan::ClientConfig& c, const std::vector<Endp
                           from));
 }
 
+void tell_removed(const std::vector<std::string>& lines) {
+  for (const std::string& line : lines) {
+    log(Level::notice, "left by an earlier process and removed: {}", line);
+  }
+}
+
 Exit run(plan::Config config, const Places& places, const Caution& caution) {
   plan::Common& common = common_of(config);
   nl::Signals signals;
@@ -162,6 +170,8 @@ Exit run(plan::Config config, const Places& places, const Caution& caution) {
   Machine machine(places);
   common.interface = machine.claim(common.interface);
   if (common.name.empty()) common.name = common.interface;
+  // A file that names the resolver of a dead tunnel would not find its server.
+  tell_removed(machine.sweep_resolver(common.interface));
   auto* server = std::get_if<plan::ServerConfig>(&config);
   auto endpoints = server != nullptr
                        ? open_server(*server, machine, state, files)
@@ -171,9 +181,7 @@ Exit run(plan::Config config, const Places& places, const Caution& caution) {
   }
   nl::make_directories(places.run, 0755);
   nl::confine_keeper(lasting_folders(config, places));
-  for (const std::string& line : machine.sweep(common.interface, server != nullptr)) {
-    log(Level::notice, "left by an earlier process and removed: {}", line);
-  }
+  tell_removed(machine.sweep(common.interface, server != nullptr));
   plan::Keeper keeper(machine, std::move(config), std::move(endpoints));
   keeper.prepare();
   nl::KeeperLoop loop(keeper, std::move(files), signals, nl::loop_choice(), caution.try_for);

@@ -19,7 +19,7 @@ constexpr std::uint32_t kGatewayRule = 29980, kServerRule = 29990, kMainRule = 3
 constexpr std::uint32_t kBlackholeMetric = 4000000;
 // One below the largest, which iproute2's flush overlooks for IPv6.
 constexpr std::uint32_t kGuardMetric = 4294967294;
-constexpr int kForwarding = 1;  // IPV4_DEVCONF_FORWARDING, linux/ip.h
+constexpr int kForwarding = 1, kSrcValidMark = 24;  // IPV4_DEVCONF_*, linux/ip.h
 
 Prefix all_of(Family family) noexcept {
   return {family == Family::v4 ? Address{} : Address::v6(ByteArray<16>{}), 0};
@@ -59,6 +59,7 @@ class Lowering {
         table.shielded = shield->addresses;
         table.session_only = shield->session_only;
         table.masquerade_others = shield->client;
+        table.keep_inbound = shield->keep_inbound;
         any = true;
       } else if (const auto* clamp = std::get_if<plan::ClampMss>(&step)) {
         table.interface = clamp->interface;
@@ -119,6 +120,7 @@ class Lowering {
     out.own = wall.addresses;
     out.guard_names = wall.guard_names;
     out.resolvers = wall.resolvers;
+    out.keep_inbound = wall.keep_inbound;
     for (const Prefix& p : wall.past_tunnel) out.local.push_back({{}, p.masked()});
     local_networks(wall, out);
     out_.emplace_back(std::move(out));
@@ -193,6 +195,10 @@ class Lowering {
     if (capture.gateway) gateway(capture);
     server_rules(capture);
     for (const Family family : {Family::v4, Family::v6}) capture_rules(capture, family);
+  }
+
+  void add(const plan::Resolver& r) {
+    out_.emplace_back(DnsServers{r.interface, r.mode, r.servers, r.domains});
   }
 
   static bool captures(const plan::Capture& capture, Family family) noexcept {
@@ -301,6 +307,14 @@ class Lowering {
     if (std::none_of(uplinks.begin(), uplinks.end(),
                      [this](const auto& name) { return strict_rp_filter(facts_, name); })) {
       return;
+    }
+    if (capture.keep_inbound) {
+      // The mark of what comes in is to count in the look-up of the way back.
+      for (const std::string& name : uplinks) {
+        if (strict_rp_filter(facts_, name)) {
+          out_.emplace_back(LinkSetting{name, kSrcValidMark, 1});
+        }
+      }
     }
     for (const Endpoint& endpoint : capture.endpoints) {
       if (!endpoint.address.is_v4()) continue;

@@ -37,6 +37,8 @@ bool same_thing(const nl::Object& a, const nl::Object& b) {
   if (wa != nullptr && wb != nullptr) return wa->interface == wb->interface;
   const auto *ta = std::get_if<nl::FilterTable>(&a), *tb = std::get_if<nl::FilterTable>(&b);
   if (ta != nullptr && tb != nullptr) return ta->interface == tb->interface;
+  const auto *da = std::get_if<nl::DnsServers>(&a), *db = std::get_if<nl::DnsServers>(&b);
+  if (da != nullptr && db != nullptr) return true;
   const auto *la = std::get_if<nl::LinkUp>(&a), *lb = std::get_if<nl::LinkUp>(&b);
   return la != nullptr && lb != nullptr && la->name == lb->name;
 }
@@ -186,6 +188,7 @@ Presence Machine::check(const plan::Plan&) {
   if (state_->current == nullptr) return out;
   if (!state_->tables_owned) state_->tables_owned = nl::support(nl::NftSocket()).persist;
   out.tables_owned = *state_->tables_owned;
+  out.dns = state_->host.dns();
   for (const Change& c : state_->current->changes) {
     ++out.made;
     if (state_->host.present(c.object)) {
@@ -203,6 +206,10 @@ bool Machine::State::lacks(const Change& c, const std::string& fresh) {
   const auto* six = std::get_if<nl::Sysctl6>(&c.object);
   if (four != nullptr) return !fresh.empty() && four->interface == fresh;
   if (six != nullptr) return !fresh.empty() && six->interface == fresh;
+  // systemd-resolved forgets with the device. The resolver file does not, and what others have
+  // written there since is theirs.
+  const auto* dns = std::get_if<nl::DnsServers>(&c.object);
+  if (dns != nullptr) return dns->interface == fresh && host.dns().ends_with("by systemd-resolved");
   const auto* accept = std::get_if<nl::ForeignAccept>(&c.object);
   if (accept != nullptr && !host.drops(*accept)) return false;
   if (!c.held) return true;
@@ -240,6 +247,10 @@ std::string Machine::way_to(const Endpoint& to, Fwmark mark) {
 std::vector<std::string> Machine::sweep(const std::string& interface, bool server) {
   return state_->host.sweep(interface, state_->places.state,
                             server ? nl::Sweep::at_start : nl::Sweep::but_the_wall);
+}
+
+std::vector<std::string> Machine::sweep_resolver(const std::string& interface) {
+  return state_->host.sweep_resolver(interface, state_->places.state);
 }
 
 bool Machine::has_v6() {

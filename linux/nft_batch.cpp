@@ -134,7 +134,8 @@ void NftBatch::add_chain(std::uint8_t family, const std::string& table, const Nf
   nftnl_chain_set_u32(c.get(), NFTNL_CHAIN_FAMILY, family);
   nftnl_chain_set_str(c.get(), NFTNL_CHAIN_TABLE, table.c_str());
   nftnl_chain_set_str(c.get(), NFTNL_CHAIN_NAME, chain.name.c_str());
-  nftnl_chain_set_str(c.get(), NFTNL_CHAIN_TYPE, chain.nat ? "nat" : "filter");
+  constexpr std::array kTypes{"filter", "nat", "route"};
+  nftnl_chain_set_str(c.get(), NFTNL_CHAIN_TYPE, kTypes[static_cast<std::size_t>(chain.type)]);
   nftnl_chain_set_u32(c.get(), NFTNL_CHAIN_HOOKNUM, hook_number(chain.hook));
   nftnl_chain_set_s32(c.get(), NFTNL_CHAIN_PRIO, chain.priority);
   nftnl_chain_set_u32(c.get(), NFTNL_CHAIN_POLICY, NF_ACCEPT);

@@ -136,13 +136,15 @@ class Encoder {
     compare(m.not_equal, address.bytes().data(), size);
   }
 
-  void match(const NftSourceNotLocal&) {
+  void is_local(std::uint32_t which, bool not_equal) {
     nftnl_expr* e = add("fib");
     nftnl_expr_set_u32(e, NFTNL_EXPR_FIB_DREG, NFT_REG_1);
     nftnl_expr_set_u32(e, NFTNL_EXPR_FIB_RESULT, NFT_FIB_RESULT_ADDRTYPE);
-    nftnl_expr_set_u32(e, NFTNL_EXPR_FIB_FLAGS, NFTA_FIB_F_SADDR);
-    compare<std::uint32_t>(true, RTN_LOCAL);
+    nftnl_expr_set_u32(e, NFTNL_EXPR_FIB_FLAGS, which);
+    compare<std::uint32_t>(not_equal, RTN_LOCAL);
   }
+  void match(const NftSourceNotLocal&) { is_local(NFTA_FIB_F_SADDR, true); }
+  void match(const NftForThisHost&) { is_local(NFTA_FIB_F_DADDR, false); }
 
   void port(std::uint32_t offset, std::uint16_t number) {
     load_payload(NFT_PAYLOAD_TRANSPORT_HEADER, offset, 2);
@@ -163,10 +165,22 @@ class Encoder {
   }
   void match(const NftIcmp6& m) { icmp(kIcmp6, m.type); }
 
-  void any_of_ct(std::uint32_t key, std::uint32_t bits) {
+  void load_ct(std::uint32_t key) {
     nftnl_expr* e = add("ct");
     nftnl_expr_set_u32(e, NFTNL_EXPR_CT_KEY, key);
     nftnl_expr_set_u32(e, NFTNL_EXPR_CT_DREG, NFT_REG_1);
+  }
+  void match(const NftDirection& m) {
+    load_ct(NFT_CT_DIRECTION);
+    compare<std::uint8_t>(false, m.reply ? 1 : 0);  // IP_CT_DIR_REPLY
+  }
+  void match(const NftConnectionMark& m) {
+    load_ct(NFT_CT_MARK);
+    compare(false, m.value);
+  }
+
+  void any_of_ct(std::uint32_t key, std::uint32_t bits) {
+    load_ct(key);
     mask(&bits, sizeof bits);
     compare<std::uint32_t>(true, 0);
   }
@@ -249,6 +263,19 @@ class Encoder {
     nftnl_expr_set_u32(nat, NFTNL_EXPR_NAT_REG_ADDR_MIN, NFT_REG_1);
     nftnl_expr_set_u32(nat, NFTNL_EXPR_NAT_REG_PROTO_MIN, NFT_REG_2);
     nftnl_expr_set_u32(nat, NFTNL_EXPR_NAT_FLAGS, NF_NAT_RANGE_PROTO_SPECIFIED);
+  }
+
+  void act(const NftSetMark& a) {
+    immediate(NFT_REG_1, &a.value, sizeof a.value);
+    nftnl_expr* e = add("meta");
+    nftnl_expr_set_u32(e, NFTNL_EXPR_META_KEY, NFT_META_MARK);
+    nftnl_expr_set_u32(e, NFTNL_EXPR_META_SREG, NFT_REG_1);
+  }
+  void act(const NftSetConnectionMark& a) {
+    immediate(NFT_REG_1, &a.value, sizeof a.value);
+    nftnl_expr* e = add("ct");
+    nftnl_expr_set_u32(e, NFTNL_EXPR_CT_KEY, NFT_CT_MARK);
+    nftnl_expr_set_u32(e, NFTNL_EXPR_CT_SREG, NFT_REG_1);
   }
 
   void act(const NftLog& a) {

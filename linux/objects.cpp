@@ -106,6 +106,7 @@ std::string line(const Wall& w) {
   }
   if (!local.empty()) out += fmt::format("; past it: {}", fmt::join(local, ", "));
   if (!w.resolvers.empty()) out += "; look-ups go to " + list(w.resolvers);
+  if (w.keep_inbound) out += "; answers go back where they were asked for";
   return out + (w.session_only ? "; ends with us" : w.stays ? "; stays" : "; outlives us");
 }
 
@@ -152,6 +153,15 @@ std::string line(const ForeignAccept& a) {
                      : a.family == Family::v4 ? "ip"
                                               : "ip6",
                      a.table);
+}
+
+std::string line(const DnsServers& d) {
+  const char* how = d.mode == plan::DnsMode::resolved ? "systemd-resolved"
+                    : d.mode == plan::DnsMode::file   ? "/etc/resolv.conf"
+                                                    : "systemd-resolved, or else /etc/resolv.conf";
+  std::string out = fmt::format("~ dns   {} by {}", list(d.servers), how);
+  if (!d.domains.empty()) out += "; search " + names(d.domains);
+  return out;
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/base/addr.h"
+#include "core/plan/config.h"
 
 namespace vpnd::nl {
 
@@ -84,7 +85,8 @@ struct FilterTable {
   std::vector<std::pair<Address, Address>> relayed;
   std::vector<Address> resolvers;  // whom clients may ask for names, wherever they are
   // client
-  bool masquerade_others = false;  // containers behind this host, and redirected look-ups
+  bool masquerade_others = false;      // containers behind this host, and redirected look-ups
+  std::optional<Fwmark> keep_inbound;  // without a wall: answers to who came in past the tunnel
   // Devices that did not forward before we came. Turning it on for the tunnel turns it on between
   // them as well, which nobody asked for: nothing is routed from one of them to another.
   // Within a bridge frames pass through the same hook (br_netfilter) without being routed.
@@ -111,6 +113,7 @@ struct Wall {
   std::vector<Local> local;         // stays possible past the tunnel, but for name look-ups
   bool guard_names = false;         // ports 53, 853, 5353
   std::vector<Address> resolvers;   // inside the tunnel: look-ups past it are sent there instead
+  bool keep_inbound = false;        // answers to who came in past the tunnel go back past it
   friend bool operator==(const Wall&, const Wall&) = default;
 };
 
@@ -123,8 +126,17 @@ struct ForeignAccept {
   friend bool operator==(const ForeignAccept&, const ForeignAccept&) = default;
 };
 
+// The resolvers that the host asks, by systemd-resolved or by /etc/resolv.conf.
+struct DnsServers {
+  std::string interface;
+  plan::DnsMode mode = plan::DnsMode::automatic;
+  std::vector<Address> servers;
+  std::vector<std::string> domains;
+  friend bool operator==(const DnsServers&, const DnsServers&) = default;
+};
+
 using Object = std::variant<Wall, FilterTable, Route, LinkUp, AddressOn, LinkSetting, Sysctl6, Rule,
-                            ForeignAccept>;
+                            ForeignAccept, DnsServers>;
 
 // What lowering needs to know of the host; one dump, taken before.
 struct HostFacts {

@@ -143,6 +143,12 @@ void sweep_journals(Sockets& s, const Scope& scope, const std::string& directory
 
 }  // namespace
 
+Lines Host::sweep_resolver(const std::string& interface, const std::string& state_dir) {
+  Lines done;
+  nl::sweep_resolver(*sockets_, interface, state_dir, done);
+  return done;
+}
+
 Lines Host::sweep(const std::string& interface, const std::string& state_dir, Sweep mode) {
   Sockets& s = *sockets_;
   Lines done;
@@ -153,6 +159,7 @@ Lines Host::sweep(const std::string& interface, const std::string& state_dir, Sw
   sweep_rules(s, scope, done);
   sweep_routes(s, scope, done);
   sweep_filter(s, scope, done);
+  nl::sweep_resolver(s, interface, state_dir, done);
   if (interface.empty()) {
     sweep_journals(s, scope, state_dir, done);
     return done;

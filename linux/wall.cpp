@@ -31,6 +31,12 @@ class Chain {
   NftChain run() {
     allow({out("lo")}, "to this host itself");
     if (!decides()) allow({NftRedirected{}}, "sent elsewhere since; decided later");
+    // Before the tunnel: an answer that was sent another way shows its old device in the output
+    // hook.
+    if (wall_.keep_inbound) {
+      allow({NftDirection{true}, NftConnectionMark{static_cast<std::uint32_t>(wall_.mark)}},
+            "answers to who came in past the tunnel");
+    }
     tunnel();
     carrier();
     link();
@@ -125,7 +131,7 @@ const Address* resolver(const Wall& wall, Family family) {
 
 // The host's own look-ups that would go past the tunnel.
 NftChain own_names(const Wall& wall) {
-  NftChain chain{"vpn_dns", NftChain::Hook::output, kPriorityDstnat, true, {}};
+  NftChain chain{"vpn_dns", NftChain::Hook::output, kPriorityDstnat, NftChain::Type::nat, {}};
   const NftMark not_ours{true, static_cast<std::uint32_t>(wall.mark)};
   for (const Family family : {Family::v4, Family::v6}) {
     const Address* there = resolver(wall, family);
@@ -138,7 +144,8 @@ NftChain own_names(const Wall& wall) {
 
 // Those of containers and virtual machines, when they ask a resolver of the local network.
 NftChain others_names(const Wall& wall) {
-  NftChain chain{"vpn_dns_fwd", NftChain::Hook::prerouting, kPriorityDstnat, true, {}};
+  NftChain chain{
+      "vpn_dns_fwd", NftChain::Hook::prerouting, kPriorityDstnat, NftChain::Type::nat, {}};
   for (const Wall::Local& local : wall.local) {
     const Address* there = resolver(wall, local.prefix.address.family());
     if (there == nullptr || local.interface.empty()) continue;
@@ -158,11 +165,12 @@ NftTable render(const Wall& wall) {
   using Hook = NftChain::Hook;
   NftTable table{NftTable::Kind::inet, wall_name(wall.interface), {}};
   const auto chain = [&](const char* name, Hook hook, std::int32_t priority) {
-    table.chains.push_back(Chain(wall, {name, hook, priority, false, {}}).run());
+    table.chains.push_back(Chain(wall, {name, hook, priority, NftChain::Type::filter, {}}).run());
   };
   chain("vpn_post", Hook::postrouting, kPriorityDecide);
   chain("vpn_out", Hook::output, kPriorityPolite);
   chain("vpn_through", Hook::forward, kPriorityPolite);
+  if (wall.keep_inbound) keep_inbound(table, wall.interface, wall.mark);
   if (!wall.resolvers.empty()) {
     table.chains.push_back(own_names(wall));
     table.chains.push_back(others_names(wall));

@@ -97,10 +97,15 @@ void about(const plan::Forward& forward, const HostFacts& facts, Lines& out) {
   }
 }
 
-void about(const plan::Wall&, const HostFacts&, Lines&) {}
+void about(const plan::Wall& wall, const HostFacts&, Lines& out) {
+  const auto all = [](const Prefix& p) { return p.length == 0; };
+  if (wall.guard_names || std::none_of(wall.guarded.begin(), wall.guarded.end(), all)) return;
+  out.push_back("look-ups at a resolver of the local network go past the tunnel");
+}
 void about(const plan::Shield&, const HostFacts&, Lines&) {}
 void about(const plan::ClampMss&, const HostFacts&, Lines&) {}
 void about(const plan::Interface&, const HostFacts&, Lines&) {}
+void about(const plan::Resolver&, const HostFacts&, Lines&) {}
 
 }  // namespace
 

@@ -146,6 +146,8 @@ class Grammar {
         .add_option("--accept-risk", out_.accepted_risk,
                     "lose-ssh: start although it cuts this very SSH connection")
         ->type_name("RISK");
+    client.add_flag("--keep-inbound", out_.keep_inbound,
+                    "answer past the tunnel who connects to this host past it");
     client
         .add_option("--exclude", out_.exclude,
                     "leave this prefix out of the tunnel; may be repeated")

@@ -43,6 +43,7 @@ struct Arguments {
   std::string state_dir, run_dir;   // empty: the default places
   std::optional<unsigned> timeout;  // seconds
   std::string kill_switch;          // client; empty: as configured
+  bool keep_inbound = false;
   std::vector<std::string> exclude;
   std::optional<unsigned> try_for;  // seconds
   std::string accepted_risk;

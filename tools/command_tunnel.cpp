@@ -65,6 +65,7 @@ Prefix prefix_of(const std::string& word) {
 void client_options(plan::ClientConfig& client, const Arguments& arguments) {
   if (arguments.timeout) client.timeout = std::chrono::seconds(*arguments.timeout);
   if (!arguments.kill_switch.empty()) client.kill_switch = kill_switch_of(arguments.kill_switch);
+  client.keep_inbound = client.keep_inbound || arguments.keep_inbound;
   for (const std::string& word : arguments.exclude) client.exclude.push_back(prefix_of(word));
 }
 

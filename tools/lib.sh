@@ -8,7 +8,7 @@ BUILD_PACKAGES=(g++ cmake ninja-build pkgconf ccache libmnl-dev libnftnl-dev lib
   liburing-dev libseccomp-dev libfmt-dev libcli11-dev libtomlplusplus-dev nlohmann-json3-dev)
 # shellcheck disable=SC2034
 TEST_PACKAGES=(libcriterion-dev libbenchmark-dev iproute2 nftables iptables iputils-ping
-  python3 strace procps util-linux dnsmasq-base isc-dhcp-client)
+  python3 strace procps util-linux dnsmasq-base isc-dhcp-client dbus-daemon)
 # shellcheck disable=SC2034
 CI_PACKAGES=(clang-19 libclang-rt-19-dev clang-format-14 shellcheck scdoc)
 
@@ -66,6 +66,60 @@ ensure_packages() {
 install_packages() {
   local apt=("${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300)
   "${apt[@]}" update && "${apt[@]}" install -y --no-install-recommends "$@"
+}
+
+# unpack_resolved FOLDER [APT-OPTION...]: systemd-resolved and what of its dependencies is not
+# installed, below FOLDER/root. APT-OPTIONs say which package lists to use.
+unpack_resolved() {
+  local folder=$1 apt packages package
+  shift
+  apt=(apt-get -o APT::Sandbox::User=root "$@")
+  packages=$("${apt[@]}" -s install --no-install-recommends systemd-resolved |
+    awk '$1 == "Inst" { print $2 }') || return
+  rm -rf "$folder/root" "$folder/packages"
+  mkdir -p "$folder/root" "$folder/packages"
+  # shellcheck disable=SC2086  # one word each
+  (cd "$folder/packages" && "${apt[@]}" download $packages) || return
+  for package in "$folder"/packages/*.deb; do
+    dpkg -x "$package" "$folder/root" || return
+  done
+  [[ -x $folder/root/lib/systemd/systemd-resolved ]]
+}
+
+# provide_resolved FOLDER: names a systemd-resolved to the tests. Where none is installed, one is
+# unpacked into FOLDER: as an installed package it would take over the names of this machine.
+provide_resolved() {
+  local folder=$1 lists
+  [[ -z ${VPND_TEST_RESOLVED:-} && ! -x /lib/systemd/systemd-resolved ]] || return 0
+  if [[ ! -x $folder/run ]] && command -v dpkg >/dev/null; then
+    say "Unpacking systemd-resolved for the tests ..."
+    mkdir -p "$folder/lists"
+    # First by the machine's package lists, which may be old or not there, then by fresh ones.
+    lists=(-o "Dir::State::Lists=$folder/lists" -o "Dir::Cache=$folder")
+    if unpack_resolved "$folder" >"$folder/log" 2>&1 ||
+      { apt-get -o APT::Sandbox::User=root "${lists[@]}" update &&
+        unpack_resolved "$folder" "${lists[@]}"; } >>"$folder/log" 2>&1; then
+      write_resolved_starter "$folder"
+    fi
+    rm -rf "$folder"/{packages,lists,archives} "$folder"/*.bin
+  fi
+  if [[ ! -x $folder/run ]]; then
+    say "No systemd-resolved could be had: the tests that ask a real one are skipped."
+    return 0
+  fi
+  export VPND_TEST_RESOLVED=$folder/run
+}
+
+# Its libraries may have been unpacked with it.
+write_resolved_starter() {
+  local folder=$1 libraries
+  libraries=$(find "$folder/root" -type f \( -name '*.so' -o -name '*.so.[0-9]*' \) -printf '%h\n' |
+    sort -u | paste -sd:)
+  {
+    printf '#!/bin/sh\n'
+    printf 'LD_LIBRARY_PATH=%q exec %q\n' "$libraries" "$folder/root/lib/systemd/systemd-resolved"
+  } >"$folder/run"
+  chmod 755 "$folder/run"
 }
 
 # configure FOLDER TYPE [CMAKE-ARGUMENT...]: line numbers only as debug information, since all of

@@ -140,4 +140,18 @@ std::string_view level_name(Level level) noexcept {
   return "info";
 }
 
+std::string_view dns_mode_name(DnsMode mode) noexcept {
+  switch (mode) {
+    case DnsMode::automatic:
+      return "auto";
+    case DnsMode::resolved:
+      return "resolved";
+    case DnsMode::file:
+      return "file";
+    case DnsMode::off:
+      return "off";
+  }
+  return "auto";
+}
+
 }  // namespace vpnd::plan

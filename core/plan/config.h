@@ -28,6 +28,18 @@ enum class KillSwitch : std::uint8_t {
   off,
 };
 
+// How the host is told which resolver to ask. automatic: by systemd-resolved where it has the say,
+// else by the resolver file.
+enum class DnsMode : std::uint8_t { automatic, resolved, file, off };
+
+struct Dns {
+  DnsMode mode = DnsMode::automatic;
+  std::vector<Address> servers;      // none: those of the lease
+  std::vector<std::string> domains;  // in which short names are searched
+  friend bool operator==(const Dns&, const Dns&) = default;
+};
+inline constexpr std::size_t kMostDnsServers = 8, kMostDnsDomains = 32;
+
 struct Common {
   std::string name;       // of the tunnel: the file's stem, or the interface
   std::string key;        // path of the key file
@@ -49,7 +61,9 @@ struct ClientConfig : Common {
   std::vector<Prefix> include, exclude;
   Lan lan = Lan::private_only;
   std::vector<Prefix> lan_prefixes;
+  bool keep_inbound = false;  // connections of others to this host stay out of the tunnel
   KillSwitch kill_switch = KillSwitch::on;
+  Dns dns;
   // Until the first session; zero, the default of a file: never give up.
   std::chrono::seconds timeout{30};
   friend bool operator==(const ClientConfig&, const ClientConfig&) = default;
@@ -136,5 +150,6 @@ std::string_view level_name(Level) noexcept;
 std::string_view kill_switch_name(KillSwitch) noexcept;
 // All of its names, in the order of their values.
 std::vector<std::string> kill_switch_names();
+std::string_view dns_mode_name(DnsMode) noexcept;
 
 }  // namespace vpnd::plan

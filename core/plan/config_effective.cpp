@@ -15,6 +15,12 @@ std::string list(const std::vector<T>& values) {
   return out + "]";
 }
 
+std::string words(const std::vector<std::string>& values) {
+  std::string out = "[";
+  for (const std::string& v : values) out += (out.size() > 1 ? ", " : "") + toml_quote(v);
+  return out + "]";
+}
+
 std::string or_auto(const std::optional<Address>& a) {
   return toml_quote(a ? a->text() : "auto");
 }
@@ -81,9 +87,11 @@ std::string text_of(const ClientConfig& c) {
   const char* mode = c.full ? "full" : c.include.empty() ? "none" : "list";
   out += fmt::format(
       "\n[routing]\nmode = \"{}\"\ninclude = {}\nexclude = {}\nlan = {}\n"
-      "gateway = {}\n",
-      mode, list(c.include), list(c.exclude), lan_value(c), or_auto(c.gateway));
+      "gateway = {}\nkeep_inbound = {}\n",
+      mode, list(c.include), list(c.exclude), lan_value(c), or_auto(c.gateway), c.keep_inbound);
   out += fmt::format("\n[kill_switch]\nmode = \"{}\"\n", kill_switch_name(c.kill_switch));
+  out += fmt::format("\n[dns]\nmode = \"{}\"\nservers = {}\ndomains = {}\n",
+                     dns_mode_name(c.dns.mode), list(c.dns.servers), words(c.dns.domains));
   return out;
 }
 

@@ -7,6 +7,7 @@
 #include "core/base/error.h"
 #include "core/plan/config.h"
 #include "core/plan/config_keys.h"
+#include "core/wire/pushed_config.h"
 
 namespace vpnd::plan {
 namespace {
@@ -130,6 +131,7 @@ class Reader {
       if (p.length == 0) routing.fail("exclude", p.text() + " leaves nothing for the tunnel");
     }
     out.gateway = routing.address("gateway");
+    out.keep_inbound = routing.boolean("keep_inbound").value_or(false);
     lan(out, routing);
   }
 
@@ -148,6 +150,48 @@ class Reader {
     out.lan = kLan[*routing.choice("lan", {"private", "none", "routes"})];
   }
 
+  Dns dns() const {
+    Dns out;
+    const Section dns = section("dns");
+    constexpr DnsMode kModes[] = {DnsMode::automatic, DnsMode::resolved, DnsMode::file,
+                                  DnsMode::off};
+    out.mode = kModes[dns.choice("mode", {"auto", "resolved", "file", "off"}).value_or(0)];
+    for (const TomlNode* node : dns.texts("servers")) {
+      const auto address = Address::parse(node->text);
+      if (!address) dns.fail(*node, fmt::format("\"{}\" is not an IP address", node->text));
+      if (!is_unicast(*address)) {
+        dns.fail(*node, fmt::format("{} cannot be the address of a host", node->text));
+      }
+      out.servers.push_back(*address);
+    }
+    // A name goes into the resolver file as it stands, so nothing else may be in it.
+    for (const TomlNode* node : dns.texts("domains")) {
+      if (!wire::valid_domain(node->text)) {
+        dns.fail(*node, fmt::format("\"{}\" is not a domain", node->text));
+      }
+      out.domains.push_back(node->text);
+    }
+    if (out.servers.size() > kMostDnsServers) {
+      dns.fail("servers", fmt::format("at most {} servers", kMostDnsServers));
+    }
+    if (out.domains.size() > kMostDnsDomains) {
+      dns.fail("domains", fmt::format("at most {} domains", kMostDnsDomains));
+    }
+    return out;
+  }
+
+  void ask_through_the_tunnel(const ClientConfig& c) const {
+    for (const Address& a : c.dns.servers) {
+      const Prefix host = Prefix::host(a);
+      for (const auto* left_out : {&c.exclude, &c.lan_prefixes}) {
+        if (std::find(left_out->begin(), left_out->end(), host) == left_out->end()) continue;
+        section("dns").fail("servers", fmt::format("{} is asked through the tunnel, and [routing] "
+                                                   "leaves it out",
+                                                   a.text()));
+      }
+    }
+  }
+
   ClientConfig client() const {
     ClientConfig out;
     common(out);
@@ -157,6 +201,8 @@ class Reader {
     if (const auto mode = section("kill_switch").choice("mode", kill_switch_names())) {
       out.kill_switch = static_cast<KillSwitch>(*mode);
     }
+    out.dns = dns();
+    ask_through_the_tunnel(out);
     // A tunnel with a file of its own is kept up by a service manager, so it waits for its server.
     out.timeout = duration(section(""), "timeout").value_or(std::chrono::seconds{0});
     return out;
@@ -247,6 +293,10 @@ class Reader {
       const auto same = [&](const Address& a) { return a.family() == address->family(); };
       if (std::any_of(out.push_dns.begin(), out.push_dns.end(), same)) {
         server.fail(*node, "a lease has room for one resolver of each family");
+      }
+      const auto here = [&](const Endpoint& e) { return e.address == *address; };
+      if (std::any_of(out.listen.begin(), out.listen.end(), here)) {
+        server.fail(*node, fmt::format("clients reach {} outside the tunnel", node->text));
       }
       out.push_dns.push_back(*address);
     }

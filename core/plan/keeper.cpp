@@ -127,7 +127,7 @@ void Keeper::settle(Posture posture, const std::optional<wire::Lease>& lease) {
 
 Actions Keeper::up(const wire::Lease& lease) {
   const auto& config = std::get<ClientConfig>(config_);
-  if (const auto why = refusal(config, lease)) {
+  if (const auto why = refusal(config, endpoints_, lease)) {
     return {action::Finish{Exit::protocol, "the server's lease is refused: " + *why, {}}};
   }
   const bool again = was_up_;

@@ -72,6 +72,7 @@ Status Keeper::status() {
   out.missing = presence.missing;
   out.repairs = repairs_made_;
   out.repairs_rest = rests_;
+  out.dns = presence.dns;
   return out;
 }
 

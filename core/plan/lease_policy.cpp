@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace vpnd::plan {
 namespace {
 
@@ -30,9 +32,26 @@ std::optional<std::string> bad_v6(const wire::Lease& l) {
   return bad_address("the server's IPv6 address", l.server_v6, Family::v6);
 }
 
+// A resolver is written into the host's settings; none is named by an unspecified address. Our own
+// connection reaches an endpoint past the tunnel, and under a strict reverse-path filter so does
+// root, so names could go to it in clear.
+std::optional<std::string> bad_resolver(const char* what, const Address& a, Family family,
+                                        const std::vector<Endpoint>& endpoints,
+                                        const wire::Lease& l) {
+  if (a.unspecified()) return std::nullopt;
+  if (auto bad = bad_address(what, a, family)) return bad;
+  if (a == l.client_v4.address || a == l.client_v6.address) {
+    return fmt::format("{} is {}, which is our own address", what, a.text());
+  }
+  const auto here = [&a](const Endpoint& e) { return e.address == a; };
+  if (std::none_of(endpoints.begin(), endpoints.end(), here)) return std::nullopt;
+  return fmt::format("{} is {}, where the server is reached outside the tunnel", what, a.text());
+}
+
 }  // namespace
 
-std::optional<std::string> refusal(const ClientConfig& config, const wire::Lease& l) {
+std::optional<std::string> refusal(const ClientConfig& config,
+                                   const std::vector<Endpoint>& endpoints, const wire::Lease& l) {
   if (l.mtu < kMinMtu || l.mtu > kMaxMtu) return fmt::format("mtu {}", l.mtu);
   if (l.client_v4.length == 0 || l.client_v4.length > 32) return "the IPv4 prefix length";
   if (auto bad = bad_address("the address", l.client_v4.address, Family::v4)) return bad;
@@ -46,6 +65,8 @@ std::optional<std::string> refusal(const ClientConfig& config, const wire::Lease
     return fmt::format("the server is {} where {} was expected", l.server_v4.text(),
                        config.remote_v4->text());
   }
+  if (auto bad = bad_resolver("the resolver", l.dns_v4, Family::v4, endpoints, l)) return bad;
+  if (auto bad = bad_resolver("the IPv6 resolver", l.dns_v6, Family::v6, endpoints, l)) return bad;
   return bad_v6(l);
 }
 

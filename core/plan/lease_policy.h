@@ -6,6 +6,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/plan/config.h"
 #include "core/wire/hello.h"
@@ -14,7 +15,8 @@ namespace vpnd::plan {
 
 inline constexpr Mtu kMinMtu = 576, kMinMtuV6 = 1280, kMaxMtu = 9000;
 
-// Why it is refused; nullopt: it may be applied.
-std::optional<std::string> refusal(const ClientConfig&, const wire::Lease&);
+// Why it is refused; nullopt: it may be applied. `endpoints`: the server's.
+std::optional<std::string> refusal(const ClientConfig&, const std::vector<Endpoint>& endpoints,
+                                   const wire::Lease&);
 
 }  // namespace vpnd::plan

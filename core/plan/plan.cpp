@@ -26,13 +26,34 @@ std::vector<Prefix> inner_networks(const wire::Lease& lease) {
   return out;
 }
 
+bool among(const std::vector<Prefix>& prefixes, const Prefix& p) {
+  return std::find(prefixes.begin(), prefixes.end(), p) != prefixes.end();
+}
+
+// The configuration's resolvers, or else the lease's; these only where every network is captured,
+// since names of the others are none of the server's business. Who is excluded by its own address
+// is not asked, nor is one of IPv6 where the tunnel has none.
+std::vector<Address> resolvers(const ClientConfig& config, const wire::Lease& lease) {
+  if (config.dns.mode == DnsMode::off) return {};
+  std::vector<Address> named = config.dns.servers;
+  if (named.empty() && config.full) named = {lease.dns_v4, lease.dns_v6};
+  std::vector<Address> out;
+  for (const Address& a : named) {
+    const bool reached = (a.is_v4() || lease.has_v6()) && !among(config.exclude, Prefix::host(a)) &&
+                         !(config.lan == Lan::list && among(config.lan_prefixes, Prefix::host(a)));
+    const bool known = std::find(out.begin(), out.end(), a) != out.end();
+    if (!a.unspecified() && reached && !known) out.push_back(a);
+  }
+  return out;
+}
+
 // Even who wants no routes wants to reach the other end of the tunnel.
 std::vector<Prefix> captured(const ClientConfig& config, const wire::Lease& lease) {
   if (config.full) return {kAllV4, kAllV6};
   std::vector<Prefix> out{Prefix::host(lease.server_v4)};
   if (lease.has_v6()) out.push_back(Prefix::host(lease.server_v6));
   for (const Prefix& p : config.include) {
-    if (std::find(out.begin(), out.end(), p) == out.end()) out.push_back(p);
+    if (!among(out, p)) out.push_back(p);
   }
   return out;
 }
@@ -50,6 +71,11 @@ Capture capture(const ClientConfig& config, const std::vector<Endpoint>& endpoin
   out.own_traffic = config.fwmark;
   out.table = config.table;
   out.into_tunnel = captured(config, lease);
+  // Otherwise a resolver in a private range would be looked for on the local network.
+  for (const Address& a : resolvers(config, lease)) {
+    const Prefix host = Prefix::host(a);
+    if (!among(out.into_tunnel, host)) out.into_tunnel.push_back(host);
+  }
   out.inner = inner_networks(lease);
   out.past_tunnel = config.exclude;
   out.lan = config.lan;
@@ -60,6 +86,7 @@ Capture capture(const ClientConfig& config, const std::vector<Endpoint>& endpoin
   out.guard = config.kill_switch == KillSwitch::on || config.kill_switch == KillSwitch::always;
   out.endpoints = endpoints;
   out.gateway = config.gateway;
+  out.keep_inbound = config.keep_inbound;
   return out;
 }
 
@@ -76,13 +103,6 @@ void relay(const ServerConfig& config, Forward& out) {
   if (out.pool_v6) add(*config.address_v6);
 }
 
-std::vector<Address> resolvers_of(const wire::Lease& lease) {
-  std::vector<Address> out;
-  if (!lease.dns_v4.unspecified()) out.push_back(lease.dns_v4);
-  if (lease.has_v6() && !lease.dns_v6.unspecified()) out.push_back(lease.dns_v6);
-  return out;
-}
-
 Wall wall(const ClientConfig& config, const std::vector<Endpoint>& endpoints,
           const wire::Lease* lease, Posture posture) {
   Wall out;
@@ -90,16 +110,17 @@ Wall wall(const ClientConfig& config, const std::vector<Endpoint>& endpoints,
   out.mode = config.kill_switch;
   out.own_traffic = config.fwmark;
   out.guarded = config.full ? std::vector{kAllV4, kAllV6} : config.include;
-  out.guard_names = config.full;
+  out.guard_names = config.full && config.dns.mode != DnsMode::off;
   out.past_tunnel = config.exclude;
   out.lan = config.lan;
   out.lan_prefixes = config.lan_prefixes;
   out.stays = posture == Posture::stopped;
+  out.keep_inbound = config.keep_inbound;
   if (posture == Posture::connecting || posture == Posture::up) out.endpoints = endpoints;
   if (lease == nullptr || posture == Posture::stopped) return out;
   out.addresses = bare(client_addresses(*lease));
   out.inner = inner_networks(*lease);
-  if (out.guard_names) out.resolvers = resolvers_of(*lease);
+  if (out.guard_names) out.resolvers = resolvers(config, *lease);
   return out;
 }
 
@@ -132,11 +153,18 @@ Plan plan_client(const ClientConfig& config, const std::vector<Endpoint>& endpoi
   if (lease == nullptr || posture == Posture::stopped) return out;
   const auto addresses = client_addresses(*lease);
   const Mtu mtu = std::min(config.mtu, lease->mtu);
-  out.steps.emplace_back(
-      Shield{config.interface, bare(addresses), true, config.kill_switch == KillSwitch::session});
+  Shield shield{
+      config.interface, bare(addresses), true, config.kill_switch == KillSwitch::session, {}};
+  if (config.keep_inbound && !walled(config)) shield.keep_inbound = config.fwmark;
+  out.steps.emplace_back(std::move(shield));
   out.steps.emplace_back(ClampMss{config.interface});
   out.steps.emplace_back(Interface{config.interface, mtu, addresses});
   out.steps.emplace_back(capture(config, endpoints, *lease));
+  auto servers = resolvers(config, *lease);
+  if (!servers.empty()) {
+    out.steps.emplace_back(
+        Resolver{config.interface, config.dns.mode, std::move(servers), config.dns.domains});
+  }
   return out;
 }
 

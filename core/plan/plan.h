@@ -32,6 +32,7 @@ struct Wall {
   bool guard_names = true;           // look-ups past the tunnel are refused, or sent into it
   std::vector<Address> resolvers;    // reached through the tunnel
   bool stays = false;                // after we are gone
+  bool keep_inbound = false;         // answers to who came in past the tunnel go back past it
   friend bool operator==(const Wall&, const Wall&) = default;
 };
 
@@ -49,8 +50,9 @@ struct Interface {
 struct Shield {
   std::string interface;
   std::vector<Address> addresses;
-  bool client = false;        // whose containers' traffic goes under the tunnel's address
-  bool session_only = false;  // KillSwitch::session: gone with us, however we end
+  bool client = false;                 // whose containers' traffic goes under the tunnel's address
+  bool session_only = false;           // KillSwitch::session: gone with us, however we end
+  std::optional<Fwmark> keep_inbound{};  // where there is no wall to do it
   friend bool operator==(const Shield&, const Shield&) = default;
 };
 
@@ -69,6 +71,7 @@ struct Capture {
                            // rather than leak or stall
   std::vector<Endpoint> endpoints;  // the server's, for strict reverse-path filters
   std::optional<Address> gateway;   // next hop for marked traffic only
+  bool keep_inbound = false;        // what comes in past the tunnel is answered there
   friend bool operator==(const Capture&, const Capture&) = default;
 };
 
@@ -94,7 +97,16 @@ struct ClampMss {
   friend bool operator==(const ClampMss&, const ClampMss&) = default;
 };
 
-using Step = std::variant<Wall, Shield, ClampMss, Forward, Interface, Capture>;
+// The host asks these resolvers, for every name. They are captured as well.
+struct Resolver {
+  std::string interface;
+  DnsMode mode = DnsMode::automatic;  // never off
+  std::vector<Address> servers;       // at least one
+  std::vector<std::string> domains;
+  friend bool operator==(const Resolver&, const Resolver&) = default;
+};
+
+using Step = std::variant<Wall, Shield, ClampMss, Forward, Interface, Capture, Resolver>;
 
 struct Plan {
   std::string title;  // "client vpn0: up"

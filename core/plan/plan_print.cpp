@@ -45,6 +45,7 @@ std::string line(const Wall& s) {
     out += s.resolvers.empty() ? "; look-ups outside refused"
                                : "; look-ups go to " + join(s.resolvers);
   }
+  if (s.keep_inbound) out += "; answers go back where they were asked for";
   return out + life(s);
 }
 
@@ -84,6 +85,14 @@ std::string line(const Capture& s) {
   out += lan_text(s.lan, s.lan_prefixes);
   if (s.refuse_v6) out += "; IPv6 refused, since the server has none";
   if (s.gateway) out += "; mark goes by " + s.gateway->text();
+  return out;
+}
+
+std::string line(const Resolver& s) {
+  std::string out = fmt::format("resolver   {} for every name", join(s.servers));
+  for (const std::string& d : s.domains) out += (&d == &s.domains.front() ? "; search " : " ") + d;
+  if (s.mode == DnsMode::resolved) out += "; by systemd-resolved";
+  if (s.mode == DnsMode::file) out += "; by the resolver file";
   return out;
 }
 

@@ -30,6 +30,7 @@ struct Status {
   std::vector<std::string> missing;  // changes that somebody removed
   unsigned repairs = 0;              // times that something missing was put back
   bool repairs_rest = false;         // removed too often: left alone for now
+  std::string dns;                   // "10.0.0.53, by the resolver file"; empty: left alone
   std::string cipher_library;        // "libsodium 1.0.18"
 };
 

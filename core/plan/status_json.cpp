@@ -161,6 +161,7 @@ Status status_from(const Json& j) {
   take(e, "congestion", s.congestion);
   take(e, "fallbacks", s.fallbacks);
   take(e, "cipher_library", s.cipher_library);
+  take(j, "dns", s.dns);
   take(part(j, "changes"), "made", s.changes_made);
   take(part(j, "changes"), "present", s.changes_present);
   take(part(j, "changes"), "missing", s.missing);
@@ -185,6 +186,7 @@ std::string to_json(const Status& s) {
       {"endpoint", s.endpoint},
       {"listen", s.listen},
       {"interface", {{"name", s.interface}, {"addresses", s.addresses}, {"mtu", s.mtu}}},
+      {"dns", s.dns},
       {"engine",
        {{"driver", s.driver},
         {"offload", s.offload},

@@ -156,7 +156,7 @@ std::string_view cipher_name(crypto::Cipher cipher) noexcept {
 std::string print(const Status& s) {
   const engine::Report& r = s.report;
   std::string out = r.server ? server_head(s) : client_head(s);
-  out += interface_row(s);
+  out += interface_row(s) + row("dns", s.dns);
   out += r.server ? handshakes_row(r) : session_row(s);
   out += traffic_row(r.counters) + drops_row(r.counters) + engine_rows(s) + host_rows(s);
   if (r.server) out += client_table(r.peers);

@@ -39,7 +39,7 @@ Names symbols(const std::string& options, const std::string& file) {
 }
 
 bool runs_programs(const std::string& name) {
-  static const Names kExact{"system", "popen", "vfork", "dlopen", "dlmopen", "fexecve", "wordexp"};
+  static const Names kExact{"system", "popen", "vfork", "dlmopen", "fexecve", "wordexp"};
   return kExact.contains(name) || name.starts_with("exec") || name.starts_with("posix_spawn");
 }
 

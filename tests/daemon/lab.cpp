@@ -41,6 +41,14 @@ Child started(Child server) {
   return server;
 }
 
+Child connected(Child client, int i) {
+  if (!client.says("connected,")) {
+    const std::string said = client.output();
+    throw Error(fmt::format("client {} did not connect: {}", i, said));
+  }
+  return client;
+}
+
 }  // namespace
 
 bool eventually(const std::function<bool()>& check, double seconds) {
@@ -128,14 +136,21 @@ Child Lab::begin_client(int i, const std::vector<std::string>& options, const st
   return Child(arguments, client(i).fd());
 }
 
+Child Lab::run_client(const std::string& settings) {
+  const std::string config = directory_ + "/client.toml";
+  std::ofstream(config) << fmt::format(
+      "mode = \"client\"\nidentity.key = \"{}\"\npeer = [{{ endpoint = \"{}:443\" }}]\n"
+      "interface.name = \"vpn0\"\n{}\n",
+      key(), kServer, settings);
+  std::vector<std::string> words = {client_program, "run"};
+  for (const auto& w : places("client0")) words.push_back(w);
+  words.push_back(config);
+  return connected(Child(words, client().fd()), 0);
+}
+
 Child Lab::start_client(int i, const std::vector<std::string>& options, const std::string& key_file,
                         const std::string& host) {
-  Child child = begin_client(i, options, key_file, host);
-  if (!child.says("connected,")) {
-    const std::string said = child.output();
-    throw Error(fmt::format("client {} did not connect: {}", i, said));
-  }
-  return child;
+  return connected(begin_client(i, options, key_file, host), i);
 }
 
 Finished Lab::vpnd(const Namespace& ns, const std::string& who, std::vector<std::string> words) {

@@ -54,6 +54,8 @@ class Lab {
 
   // `vpnd run` of a file whose section [server] has these lines; waits until it is ready.
   Child run_server(const std::string& settings);
+  // `vpnd run` of a file with these further lines, as client 0; waits until it is connected.
+  Child run_client(const std::string& settings);
   // `ip` with these words, separated by blanks.
   Finished try_ip(const Namespace&, const std::string& words) const;
   void ip(const Namespace&, const std::string& words) const;  // throws Error with its output

@@ -155,16 +155,26 @@ Test(keeper, leases_beyond_the_configuration_are_refused) {
   cr_assert(refused([](wire::Lease& l) { l.client_v6.address = *Address::parse("ff02::1"); }));
   cr_assert(refused([](wire::Lease& l) { l.server_v6 = *Address::parse("::ffff:8.8.8.8"); }));
   cr_assert(refused([](wire::Lease& l) { l.server_v6 = *Address::parse("fe80::1"); }));
+  cr_assert(refused([](wire::Lease& l) { l.dns_v4 = Address::v4(127, 0, 0, 53); }));
+  cr_assert(refused([](wire::Lease& l) { l.dns_v4 = Address::v4(255, 255, 255, 255); }));
+  cr_assert(refused([](wire::Lease& l) { l.dns_v6 = *Address::parse("::1"); }));
+  cr_assert(refused([](wire::Lease& l) { l.dns_v6 = *Address::parse("ff02::fb"); }));
+  cr_assert(refused([](wire::Lease& l) { l.dns_v4 = l.client_v4.address; }), "ourselves");
+  cr_assert(refused([](wire::Lease& l) { l.dns_v6 = l.client_v6.address; }), "ourselves");
+  cr_assert(refused([](wire::Lease& l) { l.dns_v4 = Address::v4(203, 0, 113, 7); }), "outside");
+  cr_assert_not(refused([](wire::Lease& l) { l.dns_v4 = l.server_v4; }));
+  cr_assert_not(refused([](wire::Lease& l) { l.dns_v4 = Address::v4(10, 0, 0, 53); }));
+  cr_assert_not(refused([](wire::Lease& l) { l.dns_v6 = *Address::parse("2620:fe::fe"); }));
 }
 
 Test(keeper, an_explicit_request_binds) {
   auto config = client_config();
   config.local_v4 = Address::v4(192, 168, 192, 2);
-  cr_assert(refusal(config, good_lease()).has_value());
+  cr_assert(refusal(config, {}, good_lease()).has_value());
   config.local_v4 = Address::v4(192, 168, 192, 1);
-  cr_assert_not(refusal(config, good_lease()).has_value());
+  cr_assert_not(refusal(config, {}, good_lease()).has_value());
   config.remote_v4 = Address::v4(192, 168, 192, 253);
-  cr_assert(refusal(config, good_lease()).has_value());
+  cr_assert(refusal(config, {}, good_lease()).has_value());
 }
 
 Test(keeper, what_may_not_come_now_ends_the_engine) {

@@ -51,7 +51,8 @@ std::optional<Error> error_of(F&& work) {
 
 NftTable table_of(std::vector<NftRule> rules) {
   NftTable table{NftTable::Kind::inet, table_name("vpn0"), {}};
-  table.chains.push_back({"vpn_fwd", NftChain::Hook::forward, 0, false, std::move(rules)});
+  table.chains.push_back(
+      {"vpn_fwd", NftChain::Hook::forward, 0, NftChain::Type::filter, std::move(rules)});
   return table;
 }
 
@@ -172,7 +173,7 @@ Test(netns_nft, a_refusal_names_the_step) {
   NftSocket nft = ns.nft();
   NftBatch batch;
   batch.add_chain(nft_family(NftTable::Kind::inet), "vpnd_none",
-                  {"vpn_fwd", NftChain::Hook::forward, 0, false, {}});
+                  {"vpn_fwd", NftChain::Hook::forward, 0, NftChain::Type::filter, {}});
   const auto refusal = nft.send(batch);
   cr_assert(refusal.has_value());
   cr_assert_eq(refusal->errnum, ENOENT);

@@ -70,6 +70,11 @@ void LeakLab::start_client(const std::vector<std::string>& options) {
   client_ = std::make_unique<Child>(lab.start_client(0, options));
 }
 
+void LeakLab::run_client(const std::string& settings) {
+  client_.reset();
+  client_ = std::make_unique<Child>(lab.run_client(settings));
+}
+
 void LeakLab::start(const std::string& server_settings) {
   if (!responder_) responder_ = std::make_unique<Responder>(lab.target(), kPort);
   start_server(server_settings);

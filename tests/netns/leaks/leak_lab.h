@@ -34,6 +34,7 @@ class LeakLab {
   Child& client() { return *client_; }
   Child& server() { return *server_; }
   void start_client(const std::vector<std::string>& options = {});
+  void run_client(const std::string& settings);  // of a file with these further lines
   void start_server(const std::string& settings = {});
   void stop_server();  // SIGKILL
   void kill_client();  // likewise, keeper and engine

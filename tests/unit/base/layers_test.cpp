@@ -98,6 +98,15 @@ const std::regex& command_words() {
   return words;
 }
 
+// One process loads one library, and has nothing else.
+constexpr char kLoader[] = "linux/resolver_errand.cpp";
+
+const std::regex& loading_words() {
+  static const std::regex words(R"(\bdl(m?op)"
+                                R"(en|sym|vsym)\s*\()");
+  return words;
+}
+
 Lines complaints(const std::string& path, const std::string& text) {
   Lines out;
   const Lines lines = split(text);
@@ -110,6 +119,9 @@ Lines complaints(const std::string& path, const std::string& text) {
     check_includes(path, line, out);
     if (!one_of(from, {"linux", "bsd"}) && std::regex_search(line, platform_words())) {
       out.push_back(path + " names a platform");
+    }
+    if (from != "tests" && path != kLoader && std::regex_search(line, loading_words())) {
+      out.push_back(path + " loads a library: " + line);
     }
     // Tests may run a program as a witness.
     if (from != "tests" && std::regex_search(line, command_words())) {
@@ -203,6 +215,13 @@ Test(layers, finds_commands) {
   }
   cr_assert_eq(
       found("core/plan/x.cpp", "execute(plan); filesystem(x); // the ecosystem (all of it)"), 0u);
+}
+
+Test(layers, finds_who_loads_libraries) {
+  const std::string line = std::string("handle = ::dlop") + "en(name, 0);";
+  cr_assert_eq(found("linux/x.cpp", line), 1u);
+  cr_assert_eq(found("core/plan/x.cpp", line), 1u);
+  cr_assert_eq(found(kLoader, line), 0u);
 }
 
 Test(layers, finds_long_files_and_missing_licences) {

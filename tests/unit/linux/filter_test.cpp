@@ -81,7 +81,8 @@ Test(filter, chains_have_a_prefix_and_their_place) {
   const NftChain* raw = chain(tables, "vpn_raw");
   cr_assert(raw != nullptr && raw->hook == NftChain::Hook::prerouting && raw->priority == -300);
   const NftChain* snat = chain(tables, "vpn_snat");
-  cr_assert(snat != nullptr && snat->hook == NftChain::Hook::postrouting && snat->nat);
+  cr_assert(snat != nullptr && snat->hook == NftChain::Hook::postrouting &&
+            snat->type == NftChain::Type::nat);
   cr_assert_eq(snat->priority, 100);
 }
 

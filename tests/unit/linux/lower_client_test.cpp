@@ -115,6 +115,13 @@ Test(lower_client, lan_routes_is_a_rule_with_a_warning) {
   cr_assert(mentions(warnings(client_plan(config), laptop()), "DHCP"));
   cr_assert(!mentions(lines(client_plan(client_config()), laptop()), "but its default"));
   cr_assert(!mentions(warnings(client_plan(client_config()), laptop()), "DHCP"));
+  cr_assert(!mentions(warnings(client_plan(client_config()), laptop()), "look-ups"));
+  config = client_config();
+  config.dns.mode = plan::DnsMode::off;
+  cr_assert(mentions(warnings(client_plan(config), laptop()), "look-ups"));
+  config.full = false;
+  config.include = {prefix("10.0.0.0/8")};
+  cr_assert(!mentions(warnings(client_plan(config), laptop()), "look-ups"), "as without us");
 }
 
 Test(lower_client, excluded_prefixes_are_thrown_once) {
@@ -301,4 +308,16 @@ Test(lower_client, warns_of_the_lock_out) {
   auto p = client_plan(config);
   std::get<plan::Capture>(p.steps.back()).endpoints.pop_back();
   cr_assert(mentions(warnings(p, laptop()), "of no use"));
+}
+
+Test(lower_client, the_resolver_is_named_when_it_can_be_reached) {
+  auto config = client_config();
+  config.dns.servers = {address("192.168.1.53")};
+  const auto objects = lower(client_plan(config), laptop());
+  const auto* dns = std::get_if<DnsServers>(&objects.back());
+  cr_assert(dns != nullptr && dns->servers == config.dns.servers && dns->interface == "vpn0");
+  // The laptop is attached to 192.168.1.0/24, which is thrown; the resolver is not.
+  const auto all = lines(client_plan(config), laptop());
+  cr_assert(has(all, "+ route throw 192.168.1.0/24 table 42069 (v4)"));
+  cr_assert(has(all, "+ route 192.168.1.53/32 dev vpn0 table 42069 (v4)"));
 }

@@ -107,3 +107,15 @@ Test(objects, filters) {
   expect(ForeignAccept{Family::v4, true, "x", "y", "vpn0"},
          "+ nft   accept vpn0 in chain y of table inet x");
 }
+
+Test(objects, resolvers) {
+  DnsServers d;
+  d.interface = "vpn0";
+  d.servers = {address("10.0.0.53"), address("fd00::53")};
+  expect(d, "~ dns   10.0.0.53 fd00::53 by systemd-resolved, or else /etc/resolv.conf");
+  d.domains = {"corp.example", "lab"};
+  d.mode = plan::DnsMode::file;
+  expect(d, "~ dns   10.0.0.53 fd00::53 by /etc/resolv.conf; search corp.example lab");
+  d.mode = plan::DnsMode::resolved;
+  expect(d, "~ dns   10.0.0.53 fd00::53 by systemd-resolved; search corp.example lab");
+}

@@ -84,6 +84,28 @@ Test(plan, look_ups_go_to_the_leases_resolvers) {
   cr_assert_eq(wall(Posture::up).resolvers.size(), 1u);
 }
 
+Test(plan, look_ups_go_where_the_host_is_told_to_ask) {
+  auto config = client_config();
+  auto l = lease(true);
+  l.dns_v4 = address("192.168.192.254");
+  const auto plan = [&](Posture posture = Posture::up) {
+    return plan_client(config, server_endpoints(), &l, posture);
+  };
+  const auto agree = [&] {
+    const Plan p = plan();
+    return step<Wall>(p)->resolvers == step<Resolver>(p)->servers;
+  };
+  cr_assert(agree());
+  config.dns.servers = {address("9.9.9.9"), address("2620:fe::fe")};
+  cr_assert(agree() && step<Wall>(plan())->resolvers == config.dns.servers);
+  config.dns.mode = DnsMode::off;
+  for (const Posture posture : {Posture::up, Posture::blocked, Posture::stopped}) {
+    const Plan p = plan(posture);
+    cr_assert(step<Resolver>(p) == nullptr);
+    cr_assert(!step<Wall>(p)->guard_names && step<Wall>(p)->resolvers.empty());
+  }
+}
+
 Test(plan, a_server_relays_to_a_resolver_others_can_ask) {
   auto c = server_config();
   const auto forward = [&] { return *step<Forward>(plan_server(c)); };
@@ -176,6 +198,57 @@ Test(plan, capture_carries_what_was_asked) {
   cr_assert(among(c->inner, "192.168.192.0/24") && among(c->inner, "fd76:706e::/64"));
 }
 
+Test(plan, resolvers_come_last_and_are_captured) {
+  auto config = client_config();
+  cr_assert(step<Resolver>(client_plan(config)) == nullptr, "nobody named one");
+  config.dns.servers = {address("192.168.1.53"), address("fd00::53"), address("192.168.1.53")};
+  config.dns.domains = {"corp.example"};
+  config.dns.mode = DnsMode::file;
+  const Plan p = client_plan(config);
+  const auto* r = step<Resolver>(p);
+  cr_assert(r != nullptr);
+  cr_assert_eq(place<Resolver>(p), p.steps.size() - 1);
+  cr_assert(r->servers == std::vector<Address>({address("192.168.1.53"), address("fd00::53")}));
+  cr_assert(r->domains == config.dns.domains && r->mode == DnsMode::file);
+  // A network of that range may be attached here; the resolver is the other end's.
+  cr_assert(among(step<Capture>(p)->into_tunnel, "192.168.1.53/32"));
+  cr_assert(among(step<Capture>(p)->into_tunnel, "fd00::53/128"));
+  config.full = false;
+  cr_assert(among(step<Capture>(client_plan(config))->into_tunnel, "192.168.1.53/32"));
+  config.dns.mode = DnsMode::off;
+  cr_assert(step<Resolver>(client_plan(config)) == nullptr);
+  cr_assert(!among(step<Capture>(client_plan(config))->into_tunnel, "192.168.1.53/32"));
+}
+
+Test(plan, the_leases_resolver_serves_where_the_file_names_none) {
+  auto config = client_config();
+  wire::Lease l = lease(true);
+  l.dns_v4 = address("192.168.192.254");
+  l.dns_v6 = address("fd76:706e::ffff");
+  const auto servers = [&] {
+    const Plan p = plan_client(config, {}, &l, Posture::up);
+    const auto* r = step<Resolver>(p);
+    return r == nullptr ? std::vector<Address>{} : r->servers;
+  };
+  cr_assert(servers() == std::vector<Address>({l.dns_v4, l.dns_v6}));
+  l.client_v6 = {};
+  cr_assert(servers() == std::vector<Address>({l.dns_v4}), "IPv6 is refused there");
+  config.dns.servers = {address("9.9.9.9")};
+  cr_assert(servers() == config.dns.servers);
+  config.dns.servers = {address("2620:fe::fe")};
+  cr_assert(servers().empty());
+  config.dns.servers.clear();
+  config.exclude = {Prefix::host(l.dns_v4)};
+  cr_assert(servers().empty(), "past the tunnel");
+  config.exclude = {prefix("192.168.192.0/24")};
+  cr_assert_eq(servers().size(), 1u, "out of an excluded network, this one is captured");
+  config.full = false;
+  config.include = {prefix("10.0.0.0/8")};
+  cr_assert(servers().empty(), "names of other networks are not the server's business");
+  config.dns.servers = {address("10.0.0.53")};
+  cr_assert(servers() == config.dns.servers);
+}
+
 Test(plan, a_server_forwards_before_it_has_a_device) {
   const Plan p = plan_server(server_config());
   cr_assert(place<Forward>(p) < place<Interface>(p));
@@ -220,11 +293,15 @@ Test(plan, prints) {
   auto client = client_config();
   client.exclude = {prefix("198.51.100.0/24")};
   client.gateway = address("192.168.1.1");
+  auto naming = client_config();
+  naming.dns.servers = {address("10.0.0.53"), address("9.9.9.9")};
+  naming.dns.domains = {"corp.example", "lab"};
+  naming.dns.mode = DnsMode::file;
   auto server = server_config();
   server.external = address("198.51.100.1");
   server.server_lan = {prefix("10.0.0.0/24")};
-  compare_golden("plan_print.txt", print(client_plan(client)) + "\n" +
-                                       print(client_plan(client_config(), false)) + "\n" +
-                                       print(plan_server(server)) + "\n" +
-                                       print(plan_server(server_config(false))));
+  compare_golden("plan_print.txt",
+                 print(client_plan(client)) + "\n" + print(client_plan(client_config(), false)) +
+                     "\n" + print(client_plan(naming)) + "\n" + print(plan_server(server)) + "\n" +
+                     print(plan_server(server_config(false))));
 }

@@ -26,6 +26,7 @@ Status client_status() {
   s.interface = "vpn0";
   s.addresses = {"192.168.192.1/32", "fd76:706e::1/128"};
   s.mtu = 1420;
+  s.dns = "10.0.0.53, by the resolver file";
   s.driver = "io_uring";
   s.offload = "tso4 tso6 uso";
   s.congestion = "bbr";
@@ -123,6 +124,7 @@ Test(status, json_reads_back) {
   cr_assert(back->report.in_state == 2h + 14min + 3s);
   cr_assert(back->report.state == engine::ClientState::up);
   cr_assert_eq(back->missing, client_status().missing);
+  cr_assert_eq(back->dns, client_status().dns);
   cr_assert(status_from_json(to_json(server_status()))->report.server);
   cr_assert_eq(print(*back).size(), print(client_status()).size());
 }
@@ -192,6 +194,7 @@ Test(status, prints) {
   waiting.report.in_state = 5s;
   waiting.report.peers.clear();
   waiting.interface.clear();
+  waiting.dns.clear();
   waiting.endpoint.clear();
   waiting.changes_made = 0;
   compare_golden("status_print.txt",

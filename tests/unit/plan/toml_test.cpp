@@ -6,44 +6,11 @@
 
 #include "core/base/error.h"
 #include "core/plan/config.h"
+#include "tests/support/toml_texts.h"
 
 using namespace vpnd;
 using namespace vpnd::plan;
-
-namespace {
-
-// The complaint, or "" when there was none.
-std::string complaint(const std::string& text, const std::string& file = "home.toml") {
-  try {
-    config_from_toml(text, file);
-  } catch (const Error& e) {
-    cr_assert_eq(static_cast<int>(e.code()), static_cast<int>(Exit::config));
-    return e.what();
-  }
-  return {};
-}
-
-const std::string kClient =
-    "mode = \"client\"\n"
-    "identity.key = \"k\"\n"
-    "peer = [{endpoint = \"h:1\"}]\n";
-const std::string kServer =
-    "mode = \"server\"\n"
-    "identity.key = \"k\"\n";
-
-ClientConfig client(const std::string& more) {
-  return std::get<ClientConfig>(config_from_toml(kClient + more, "home.toml"));
-}
-ServerConfig server(const std::string& more) {
-  return std::get<ServerConfig>(config_from_toml(kServer + more, "home.toml"));
-}
-
-void expect(const std::string& text, const std::string& want) {
-  const std::string got = complaint(text);
-  cr_assert(got.starts_with(want), "wanted: %s\n   got: %s", want.c_str(), got.c_str());
-}
-
-}  // namespace
+using namespace vpnd::test;
 
 Test(toml, smallest_files_equal_the_positional_forms) {
   auto c = client_from_arguments(std::vector<std::string>{"k", "h", "1"});
@@ -88,17 +55,6 @@ Test(toml, the_kill_switch_has_four_modes) {
   expect(kClient + "[kill_switch]\nmode = \"allways\"\n",
          "home.toml:5:8: \"kill_switch.mode\" must be one of \"on\", \"session\", \"always\", "
          "\"off\", not \"allways\" (did you mean \"always\"?)");
-}
-
-Test(toml, a_server_names_one_resolver_of_each_family) {
-  const auto names = [](const std::string& text) {
-    return std::get<ServerConfig>(config_from_toml(kServer + text, "home.toml")).push_dns.size();
-  };
-  cr_assert_eq(names("[server]\npush_dns = [\"9.9.9.9\", \"2620:fe::9\"]\n"), 2u);
-  expect(kServer + "[server]\npush_dns = [\"9.9.9.9\", \"1.1.1.1\"]\n",
-         "home.toml:4:24: a lease has room for one resolver of each family");
-  expect(kServer + "[server]\npush_dns = \"127.0.0.1\"\n",
-         "home.toml:4:12: \"127.0.0.1\" is not the address of a resolver");
 }
 
 Test(toml, keys_of_the_other_role) {
@@ -319,6 +275,10 @@ ClientConfig random_client(Random& r) {
   c.exclude = r.prefixes(0);
   c.lan = static_cast<Lan>(r.below(4));
   if (c.lan == Lan::list) c.lan_prefixes = r.prefixes(0);
+  c.keep_inbound = r.coin();
+  c.dns.mode = static_cast<DnsMode>(r.below(4));
+  for (auto n = r.below(4); n > 0; --n) c.dns.servers.push_back(r.any());
+  for (auto n = r.below(3); n > 0; --n) c.dns.domains.push_back("d" + std::to_string(n) + ".test");
   c.timeout = std::chrono::seconds(r.below(999999));
   return c;
 }
