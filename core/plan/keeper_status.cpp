@@ -40,6 +40,38 @@ std::vector<std::string> fallback_texts(std::uint32_t bits, std::uint16_t kinds,
   return out;
 }
 
+std::vector<std::string> texts(const auto& values) {
+  std::vector<std::string> out;
+  for (const auto& value : values) out.push_back(value.text());
+  return out;
+}
+
+std::string_view lan_name(Lan lan) noexcept {
+  switch (lan) {
+    case Lan::none:
+      return "none";
+    case Lan::private_only:
+      return "private";
+    case Lan::routes:
+      return "routes";
+    case Lan::list:
+      break;
+  }
+  return "list";
+}
+
+Status::Routing routing_of(const ClientConfig& c, const std::vector<Endpoint>& endpoints) {
+  Status::Routing out;
+  out.endpoints = texts(endpoints);
+  out.into_tunnel = c.full ? std::vector<std::string>{"0.0.0.0/0", "::/0"} : texts(c.include);
+  out.past_tunnel = texts(c.exclude);
+  for (const Prefix& p : c.lan_prefixes) out.past_tunnel.push_back(p.text());
+  out.lan = lan_name(c.lan);
+  out.kill_switch = kill_switch_name(c.kill_switch);
+  out.fwmark = static_cast<std::uint32_t>(c.fwmark);
+  return out;
+}
+
 }  // namespace
 
 Status Keeper::status() {
@@ -51,6 +83,7 @@ Status Keeper::status() {
   out.report.peers = last_rows_;
   if (const auto* client = std::get_if<ClientConfig>(&config_)) {
     out.host = client->host;
+    out.routing = routing_of(*client, endpoints_);
     if (!last_rows_.empty()) out.endpoint = last_rows_.front().endpoint.text();
   } else {
     for (const Endpoint& e : endpoints_) out.listen.push_back(e.text());

@@ -32,6 +32,15 @@ struct Status {
   bool repairs_rest = false;         // removed too often: left alone for now
   std::string dns;                   // "10.0.0.53, by the resolver file"; empty: left alone
   std::string cipher_library;        // "libsodium 1.0.18"
+  // Client: what it was told to do with this host's traffic.
+  struct Routing {
+    std::vector<std::string> endpoints;    // the server's, all of them
+    std::vector<std::string> into_tunnel;  // "0.0.0.0/0" and "::/0", or a list
+    std::vector<std::string> past_tunnel;  // left out by the user
+    std::string lan;                       // "none", "private", "routes", "list"
+    std::string kill_switch;
+    std::uint32_t fwmark = 0;
+  } routing;
 };
 
 std::string_view cipher_name(crypto::Cipher) noexcept;  // "aes-256-gcm"

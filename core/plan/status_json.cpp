@@ -61,6 +61,12 @@ Json sessions(const engine::Report& r) {
           {"draining", r.draining}};
 }
 
+Json routing(const Status::Routing& r) {
+  return {{"endpoints", r.endpoints},     {"into_tunnel", r.into_tunnel},
+          {"past_tunnel", r.past_tunnel}, {"lan", r.lan},
+          {"kill_switch", r.kill_switch}, {"fwmark", r.fwmark}};
+}
+
 // ---- and back. A field that is absent keeps its default, for a later minor version may have more
 // than an earlier one; a field of the wrong type throws.
 
@@ -100,6 +106,15 @@ void take_address(const Json& from, const char* key, T& out) {
   std::string text;
   take(from, key, text);
   if (const auto parsed = T::parse(text)) out = *parsed;
+}
+
+void take_routing(const Json& from, Status::Routing& r) {
+  take(from, "endpoints", r.endpoints);
+  take(from, "into_tunnel", r.into_tunnel);
+  take(from, "past_tunnel", r.past_tunnel);
+  take(from, "lan", r.lan);
+  take(from, "kill_switch", r.kill_switch);
+  take(from, "fwmark", r.fwmark);
 }
 
 engine::PeerReport peer_from(const Json& j) {
@@ -167,6 +182,7 @@ Status status_from(const Json& j) {
   take(part(j, "changes"), "missing", s.missing);
   take(part(j, "changes"), "repairs", s.repairs);
   take(part(j, "changes"), "repairs_rest", s.repairs_rest);
+  take_routing(part(j, "routing"), s.routing);
   take_report(j, s.report);
   return s;
 }
@@ -202,7 +218,8 @@ std::string to_json(const Status& s) {
         {"present", s.changes_present},
         {"missing", s.missing},
         {"repairs", s.repairs},
-        {"repairs_rest", s.repairs_rest}}}};
+        {"repairs_rest", s.repairs_rest}}},
+      {"routing", routing(s.routing)}};
   j["peers"] = Json::array();
   for (const engine::PeerReport& p : r.peers) j["peers"].push_back(peer(p));
   // A name need not be UTF-8; what is not is replaced rather than refused.
