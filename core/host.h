@@ -17,6 +17,7 @@
 #include "core/base/error.h"
 #include "core/plan/applied.h"
 #include "core/plan/config.h"
+#include "core/plan/leak.h"
 #include "core/plan/plan.h"
 
 namespace vpnd::host {
@@ -124,6 +125,12 @@ std::vector<std::string> cleanup(const std::string& interface, const Places&);
 // The JSON of a running tunnel's status. nullopt: nothing of that name runs. Empty name: the only
 // one that runs; Error (Exit::usage) naming them if there are several.
 std::optional<std::string> status(const std::string& name, const Places&);
+
+// Sends canaries by every way out that an application has, watches all devices meanwhile, and tells
+// which of them left past the tunnel of a running client. Takes about three seconds; leaves nothing
+// behind. The name as for status(); nullopt: nothing of that name runs. Throws Error: not
+// permitted, not a client, or a device that cannot be watched.
+std::optional<plan::LeakReport> check(const std::string& name, const Places&);
 
 // A client's server, or a server's own bind name, as addresses. Throws Error (Exit::unavailable).
 std::vector<Endpoint> resolve(const std::string& host, std::uint16_t port);

@@ -20,6 +20,7 @@ constexpr std::string_view kShortHelp = R"(vpnd, a VPN for two machines or a few
   vpnd run FILE            a tunnel described by a TOML file
   vpnd plan ...            what server, client or run would change; changes nothing
   vpnd status [NAME]       --json for programs
+  vpnd check [NAME]        try whether anything leaves past the tunnel
   vpnd confirm [NAME]      make a tunnel stay that was started with --try
   vpnd cleanup [NAME]      undo what a killed process left
 
@@ -37,8 +38,9 @@ using Names = std::vector<std::string>;
 
 constexpr int kMostWords = 16;
 
-const Names kCommands = {"server", "client", "run",    "plan", "status", "confirm",     "cleanup",
-                         "genkey", "peer",   "pubkey", "demo", "help",   "fingerprint", "version"};
+const Names kCommands = {"server", "client",  "run",     "plan",        "status",
+                         "check",  "confirm", "cleanup", "genkey",      "peer",
+                         "pubkey", "demo",    "help",    "fingerprint", "version"};
 const Names kPeerCommands = {"add", "list", "revoke"};
 
 struct Entry {
@@ -164,6 +166,11 @@ class Grammar {
                                "what a tunnel does; NAME when several run. Exit 3: not connected");
     status.add_flag("--json", out_.json, "for programs");
     add_places(status);
+    CLI::App& check = command(
+        app_, Command::check, "check", "[NAME]",
+        "try every way out, and watch whether anything leaves past the tunnel. Exit 3: it does");
+    check.add_flag("--json", out_.json, "for programs");
+    add_places(check);
     add_places(command(app_, Command::confirm, "confirm", "[NAME]",
                        "end the trial of \"client --try\": the tunnel stays"));
     add_places(command(app_, Command::cleanup, "cleanup", "[NAME]",

@@ -25,6 +25,7 @@ enum class Command : std::uint8_t {
   run,
   plan,
   status,
+  check,
   confirm,
   cleanup,
   demo,

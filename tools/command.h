@@ -20,6 +20,7 @@ Exit run_peer_revoke(const Arguments&);
 Exit run_tunnel(const Arguments&);  // server, client, run
 Exit run_plan(const Arguments&);
 Exit run_status(const Arguments&);
+Exit run_check(const Arguments&);
 Exit run_confirm(const Arguments&);
 Exit run_cleanup(const Arguments&);
 Exit run_demo(const Arguments&);

@@ -44,6 +44,8 @@ Exit run(const Arguments& arguments) {
       return run_plan(arguments);
     case Command::status:
       return run_status(arguments);
+    case Command::check:
+      return run_check(arguments);
     case Command::confirm:
       return run_confirm(arguments);
     case Command::cleanup:

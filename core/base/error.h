@@ -14,6 +14,7 @@ enum class Exit : int {
   ok = 0,
   failure = 1,
   not_running = 3,
+  leak = 3,  // no more protected than with nothing running
   usage = 64,
   unavailable = 69,  // no endpoint answered, or its name does not resolve
   software = 70,

@@ -42,8 +42,8 @@ Test(words, status_says_that_nothing_runs) {
 }
 
 Test(words, each_command_has_help_of_its_own) {
-  for (const char* name : {"server", "client", "run", "plan", "status", "cleanup", "genkey",
-                           "pubkey", "fingerprint", "demo", "help", "version"}) {
+  for (const char* name : {"server", "client", "run", "plan", "status", "check", "cleanup",
+                           "genkey", "pubkey", "fingerprint", "demo", "help", "version"}) {
     const Outcome asked = run({"help", name});
     cr_assert_eq(asked.code, 0, "%s", name);
     cr_assert(asked.out.starts_with(std::string("usage: vpnd ") + name), "%s", asked.out.c_str());
@@ -71,6 +71,7 @@ Test(words, mistakes_are_usage_errors_of_one_line_and_a_remedy) {
       {"--nonsense"},
       {"status", "--nonsense"},
       {"status", "a", "b"},
+      {"check", "a", "b"},
       {"server"},
       {"client"},
       {"client", "vpn.key"},
