@@ -50,8 +50,8 @@ struct Interface {
 struct Shield {
   std::string interface;
   std::vector<Address> addresses;
-  bool client = false;                 // whose containers' traffic goes under the tunnel's address
-  bool session_only = false;           // KillSwitch::session: gone with us, however we end
+  bool client = false;        // whose containers' traffic goes under the tunnel's address
+  bool session_only = false;  // KillSwitch::session: gone with us, however we end
   std::optional<Fwmark> keep_inbound{};  // where there is no wall to do it
   friend bool operator==(const Shield&, const Shield&) = default;
 };

@@ -6,7 +6,6 @@
 #include <linux/rtnetlink.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <thread>
@@ -99,11 +98,10 @@ Test(netlink, a_dump_during_changes_misses_nothing) {
     const auto high = static_cast<std::uint8_t>(i >> 8), low = static_cast<std::uint8_t>(i);
     nl::add(rt, AddressOn{"lo", {Address::v4(10, 1, high, low), 32}}, lo->index);
   }
-  std::atomic<bool> stop = false;
-  std::thread churn([&] {
+  std::jthread churn([&](const std::stop_token& stop) {
     Netlink other;
     const Address moving = Address::v4(10, 2, 0, 1);
-    while (!stop) {
+    while (!stop.stop_requested()) {
       for (const std::uint16_t type : {RTM_NEWADDR, RTM_DELADDR}) {
         Message m(type, NLM_F_CREATE);
         m.fixed<ifaddrmsg>() = {2, 32, 0, RT_SCOPE_LINK, static_cast<std::uint32_t>(lo->index)};
@@ -113,16 +111,23 @@ Test(netlink, a_dump_during_changes_misses_nothing) {
       std::this_thread::sleep_for(std::chrono::milliseconds(3));
     }
   });
-  std::size_t wrong = 0;
+  std::size_t wrong = 0, whole = 0;
   for (int round = 0; round < 400; ++round) {
-    const auto all = addresses_of(rt, lo->index);
+    std::vector<Prefix> all;
+    try {
+      all = addresses_of(rt, lo->index);
+    } catch (const Error& e) {
+      // On a slow machine it may never hold still; that is told, not passed over.
+      cr_assert_eq(e.errnum(), EAGAIN, "%s", e.what());
+      continue;
+    }
+    ++whole;
     const auto fixed = std::count_if(all.begin(), all.end(), [](const Prefix& p) {
       return p.address.is_v4() && p.address.bytes()[0] == 10 && p.address.bytes()[1] == 1;
     });
     wrong += fixed != kFixed;
   }
-  stop = true;
-  churn.join();
+  cr_assert_gt(whole, 0u);
   cr_assert_eq(wrong, 0u);
 }
 

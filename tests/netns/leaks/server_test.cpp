@@ -118,10 +118,11 @@ Test(leaks_server, a_users_connection_to_the_same_port_goes_through_the_tunnel) 
 Test(leaks_server, a_spoofed_name_costs_the_connection_and_nothing_else) {
   const Address victim = Address::v4(8, 8, 8, 8);
   LeakLab l(VPND_BINARY, {victim, 443});
-  const Child resolver({"dnsmasq", "--no-daemon", "--conf-file=/dev/null", "--user=root",
-                        "--pid-file=", "--no-resolv", "--no-hosts", "--interface=c0",
-                        "--bind-interfaces", "--address=/server.example/8.8.8.8"},
-                       l.lab.router().fd());
+  Child resolver({"dnsmasq", "--no-daemon", "--conf-file=/dev/null", "--user=root",
+                  "--pid-file=", "--no-resolv", "--no-hosts", "--interface=c0", "--bind-interfaces",
+                  "--address=/server.example/8.8.8.8"},
+                 l.lab.router().fd());
+  cr_assert(resolver.says("started"), "%s", resolver.output().c_str());
   cr_assert_eq(::unshare(CLONE_NEWNS), 0);
   cr_assert_eq(::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr), 0);
   const std::string file = temporary_directory() + "/resolv.conf";
