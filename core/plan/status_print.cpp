@@ -58,6 +58,20 @@ std::string interface_row(const Status& s) {
              fmt::format("{}  {}   mtu {}", s.interface, join(s.addresses, "  "), s.mtu));
 }
 
+// Whether anything may leave past the tunnel, and what may in any case.
+std::string kill_switch_row(const Status& s) {
+  const Status::Routing& r = s.routing;
+  if (r.kill_switch.empty()) return {};
+  std::vector<std::string> past;
+  if (!r.lan.empty() && r.lan != "none") {
+    past.push_back(r.lan == "list" ? "listed networks" : r.lan + " networks");
+  }
+  past.insert(past.end(), r.past_tunnel.begin(), r.past_tunnel.end());
+  return row("kill switch", past.empty() ? r.kill_switch
+                                         : fmt::format("{}   past the tunnel: {}", r.kill_switch,
+                                                       join(past, ", ")));
+}
+
 std::string traffic_row(const engine::Counters& c) {
   return row("traffic",
              fmt::format("↓ {}   ↑ {}", human_bytes(c.received.bytes), human_bytes(c.sent.bytes)));
@@ -156,7 +170,7 @@ std::string_view cipher_name(crypto::Cipher cipher) noexcept {
 std::string print(const Status& s) {
   const engine::Report& r = s.report;
   std::string out = r.server ? server_head(s) : client_head(s);
-  out += interface_row(s) + row("dns", s.dns);
+  out += interface_row(s) + row("dns", s.dns) + kill_switch_row(s);
   out += r.server ? handshakes_row(r) : session_row(s);
   out += traffic_row(r.counters) + drops_row(r.counters) + engine_rows(s) + host_rows(s);
   if (r.server) out += client_table(r.peers);

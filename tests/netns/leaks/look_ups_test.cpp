@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
+#include <fmt/format.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <sys/mount.h>
@@ -118,7 +119,7 @@ struct Bench {
   std::unique_ptr<NameServer> second;
 
   Bench() {
-    l.lab.ip(l.lab.target(), std::string("addr add ") + kOther + "/24 dev eth0");
+    l.lab.ip(l.lab.target(), fmt::format("addr add {}/24 dev eth0", kOther));
     second = std::make_unique<NameServer>(l.lab.target(), kOther, Address::v4(192, 0, 2, 72));
     std::ofstream(kFile) << "nameserver " << Lab::kTarget4 << "\n";
     l.start_server();

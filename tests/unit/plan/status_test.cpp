@@ -27,6 +27,9 @@ Status client_status() {
   s.addresses = {"192.168.192.1/32", "fd76:706e::1/128"};
   s.mtu = 1420;
   s.dns = "10.0.0.53, by the resolver file";
+  s.routing.lan = "private";
+  s.routing.past_tunnel = {"198.51.100.0/24"};
+  s.routing.kill_switch = "on";
   s.driver = "io_uring";
   s.offload = "tso4 tso6 uso";
   s.congestion = "bbr";
@@ -195,6 +198,9 @@ Test(status, prints) {
   waiting.report.peers.clear();
   waiting.interface.clear();
   waiting.dns.clear();
+  waiting.routing.lan = "none";
+  waiting.routing.past_tunnel.clear();
+  waiting.routing.kill_switch = "session";
   waiting.endpoint.clear();
   waiting.changes_made = 0;
   compare_golden("status_print.txt",
