@@ -1,20 +1,15 @@
 // SPDX-License-Identifier: ISC
 #include "linux/demo_watch.h"
 
-#include <arpa/inet.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <linux/if_ether.h>
-#include <linux/if_packet.h>
 #include <net/if.h>
 #include <netinet/in.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
-#include <cstring>
 #include <utility>
 
 #include "core/base/bytes.h"
@@ -23,16 +18,17 @@
 namespace vpnd::demo {
 namespace {
 
-// Frames are cut to what classify() looks at; the ring holds 50 ms of the smallest packets.
-constexpr unsigned kFrame = 256;
-constexpr unsigned kBlock = 1 << 16;
+// The ring holds 50 ms of the smallest packets; frames are cut to more than what classify() looks
+// at.
 constexpr unsigned kBlocks = 128;
-constexpr std::size_t kFrames = std::size_t{kBlock} / kFrame * kBlocks;
 constexpr std::size_t kSamples = 8;
-constexpr std::size_t kRing = std::size_t{kBlock} * kBlocks;
+constexpr char kDoing[] = "count packets";
 
-[[noreturn]] void fail(int error) {
-  throw Error("count packets", error, {}, Exit::os);
+// No protocol yet: until it is bound, packets of other interfaces would come too.
+Fd packet_socket() {
+  Fd fd(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0));
+  if (!fd) throw Error(kDoing, errno, {}, Exit::os);
+  return fd;
 }
 
 bool is_discovery(std::uint8_t type) noexcept {
@@ -96,43 +92,16 @@ std::string describe(std::uint16_t type, Bytes packet) {
 
 }  // namespace
 
-Watch::Watch(const std::string& interface, const Endpoint& server) : server_(server) {
-  // No protocol yet: until it is bound, packets of other interfaces would come too.
-  socket_.reset(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0));
-  if (!socket_) fail(errno);
-  const int version = TPACKET_V2;
-  const tpacket_req ring{kBlock, kBlocks, kFrame, static_cast<unsigned>(kFrames)};
-  if (::setsockopt(socket_.get(), SOL_PACKET, PACKET_VERSION, &version, sizeof version) != 0 ||
-      ::setsockopt(socket_.get(), SOL_PACKET, PACKET_RX_RING, &ring, sizeof ring) != 0) {
-    fail(errno);
-  }
-  void* at = ::mmap(nullptr, kRing, PROT_READ | PROT_WRITE, MAP_SHARED, socket_.get(), 0);
-  if (at == MAP_FAILED) fail(errno);
-  ring_ = static_cast<std::uint8_t*>(at);
-  sockaddr_ll address{};
-  address.sll_family = AF_PACKET;
-  address.sll_protocol = htons(ETH_P_ALL);
-  address.sll_ifindex = static_cast<int>(::if_nametoindex(interface.c_str()));
-  if (::bind(socket_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
-    const int error = errno;
-    ::munmap(ring_, kRing);
-    fail(error);
-  }
-}
-
-Watch::~Watch() {
-  ::munmap(ring_, kRing);
-}
+Watch::Watch(const std::string& interface, const Endpoint& server)
+    : ring_(packet_socket(), static_cast<int>(::if_nametoindex(interface.c_str())), kBlocks,
+            kDoing),
+      server_(server) {}
 
 void Watch::drain() {
-  for (;;) {
-    auto* header = reinterpret_cast<tpacket2_hdr*>(ring_ + next_ * kFrame);
-    // The kernel writes the status last.
-    std::atomic_ref<std::uint32_t> status(header->tp_status);
-    if ((status.load(std::memory_order_acquire) & TP_STATUS_USER) == 0) break;
-    classify(ring_ + next_ * kFrame + header->tp_mac, header->tp_snaplen);
-    status.store(TP_STATUS_KERNEL, std::memory_order_release);
-    next_ = (next_ + 1) % kFrames;
+  const auto use = [this](const tpacket2_hdr& header, const std::uint8_t* at) {
+    classify(at + header.tp_mac, header.tp_snaplen);
+  };
+  while (!ring_.drain(use)) {
   }
 }
 
@@ -158,10 +127,9 @@ void Watch::classify(const std::uint8_t* frame, std::size_t size) {
 
 Seen Watch::take() {
   drain();
-  tpacket_stats stats{};
-  socklen_t size = sizeof stats;
-  if (::getsockopt(socket_.get(), SOL_PACKET, PACKET_STATISTICS, &stats, &size) != 0) fail(errno);
-  seen_.lost += stats.tp_drops;
+  const auto lost = ring_.lost();
+  if (!lost) throw Error(kDoing, errno, {}, Exit::os);
+  seen_.lost += *lost;
   return std::exchange(seen_, {});
 }
 

@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: ISC
 #pragma once
 
-// Counts what crosses a link, by a packet socket with a shared ring (packet(7),
-// Documentation/networking/packet_mmap.rst).
+// Counts what crosses a link, by a packet ring.
 
 #include <cstdint>
 #include <string>
 #include <vector>
 
 #include "core/base/addr.h"
-#include "linux/fd.h"
+#include "linux/packet_ring.h"
 
 namespace vpnd::demo {
 
@@ -26,9 +25,6 @@ class Watch {
  public:
   // In the current network namespace. Throws Error.
   Watch(const std::string& interface, const Endpoint& server);
-  ~Watch();
-  Watch(const Watch&) = delete;
-  Watch& operator=(const Watch&) = delete;
 
   // Counts what waits; to be called every 50 ms or so while there is traffic.
   void drain();
@@ -38,10 +34,8 @@ class Watch {
  private:
   void classify(const std::uint8_t* frame, std::size_t size);
 
-  Fd socket_;
+  nl::PacketRing ring_;
   Endpoint server_;
-  std::uint8_t* ring_ = nullptr;
-  std::size_t next_ = 0;
   Seen seen_;
 };
 

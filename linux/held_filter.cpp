@@ -75,6 +75,16 @@ class HeldAccept final : public plan::Held {
   ForeignAccept accept_;
 };
 
+// One batch puts the whole table in place of what is left of it; who holds it knows only its name.
+template<typename T>
+void install_again(Sockets& s, const T& table, HeldPtr& held) {
+  if (held) {
+    install(s.nft, table);
+  } else {
+    held = hold(s, table);
+  }
+}
+
 }  // namespace
 
 HeldPtr hold(Sockets& s, const Wall& w) {
@@ -86,20 +96,11 @@ HeldPtr hold(Sockets& s, const FilterTable& t) {
 HeldPtr hold(Sockets& s, const ForeignAccept& a) {
   return std::make_unique<HeldAccept>(s, a);
 }
-// One batch puts the whole table in place of what is left of it; who holds it knows only its name.
 void remake(Sockets& s, const Wall& w, HeldPtr& held) {
-  if (held) {
-    install(s.nft, w);
-  } else {
-    held = hold(s, w);
-  }
+  install_again(s, w, held);
 }
 void remake(Sockets& s, const FilterTable& t, HeldPtr& held) {
-  if (held) {
-    install(s.nft, t);
-  } else {
-    held = hold(s, t);
-  }
+  install_again(s, t, held);
 }
 bool is_present(Sockets& s, const Wall& w) {
   return present(s.nft, w);

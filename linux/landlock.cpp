@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: ISC
 #include "linux/landlock.h"
+#include "core/base/sanitizer_build.h"
 
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -7,7 +8,6 @@
 #include <cstdint>
 
 #include "linux/fd.h"
-#include "linux/sanitizer_build.h"
 
 namespace vpnd::nl {
 namespace {

@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: ISC
 #pragma once
 
-// Sees what leaves by every device of a network namespace, through one packet socket with a shared
-// ring (packet(7), Documentation/networking/packet_mmap.rst). Frames are cut to a few hundred
-// bytes.
+// Sees what leaves by every device of a network namespace, through one packet ring.
 
 #include <cstdint>
 #include <functional>
 #include <string>
 
 #include "core/base/bytes.h"
-#include "linux/fd.h"
+#include "linux/packet_ring.h"
 
 namespace vpnd::nl {
 
@@ -20,9 +18,6 @@ inline constexpr std::uint16_t kPlantType = 0x88b5;
 class LeakWatch {
  public:
   LeakWatch();  // throws Error: Exit::permission, or Exit::os
-  ~LeakWatch();
-  LeakWatch(const LeakWatch&) = delete;
-  LeakWatch& operator=(const LeakWatch&) = delete;
 
   struct Frame {
     int device = 0;  // its index
@@ -37,9 +32,7 @@ class LeakWatch {
   std::uint64_t lost() const noexcept;
 
  private:
-  Fd socket_;
-  std::uint8_t* ring_ = nullptr;
-  std::size_t next_ = 0;
+  PacketRing ring_;
 };
 
 // Sends one frame of kPlantType from a device to itself: nobody but it would take it. Not so: the

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: ISC
 #include "linux/monitor.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <libmnl/libmnl.h>
 #include <linux/fib_rules.h>
@@ -13,13 +12,13 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 
 #include "core/base/error.h"
 #include "linux/filter.h"
 #include "linux/held.h"
 #include "linux/netlink.h"
+#include "linux/text_file.h"
 
 namespace vpnd::nl {
 namespace {
@@ -57,11 +56,9 @@ Fd subscribe(int protocol, std::initializer_list<int> groups) {
 // The port id of a netlink socket is its process's number, unless the process has several.
 std::string process(std::uint32_t id) {
   if (id == 0 || id == static_cast<std::uint32_t>(::getpid()) || id > 1u << 22) return {};
-  const Fd fd(::open(fmt::format("/proc/{}/comm", id).c_str(), O_RDONLY | O_CLOEXEC));
-  std::array<char, 32> name{};
-  const ssize_t n = fd ? ::read(fd.get(), name.data(), name.size()) : 0;
-  if (n <= 1) return fmt::format("process {}", id);                // it has ended since
-  std::string text(name.data(), static_cast<std::size_t>(n) - 1);  // without the line's end
+  std::string text = read_text(fmt::format("/proc/{}/comm", id));
+  if (text.size() <= 1) return fmt::format("process {}", id);  // it has ended since
+  text.pop_back();                                             // the line's end
   // A process chooses its name itself, and this is shown on terminals.
   std::ranges::replace_if(
       text, [](char c) { return static_cast<unsigned char>(c) < ' ' || c == 0x7f; }, '?');

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: ISC
 #include "linux/syscall_filter.h"
+#include "core/base/sanitizer_build.h"
 
 #include <linux/futex.h>
 #include <netinet/in.h>
@@ -16,8 +17,6 @@
 #include <sstream>
 #include <string>
 #include <vector>
-
-#include "linux/sanitizer_build.h"
 
 namespace vpnd::nl {
 namespace {

@@ -29,5 +29,7 @@ Exit run_demo(const Arguments&);
 host::Places places_of(const Arguments&);
 // The only argument, or `otherwise`. A second one is an Error.
 std::string argument_or(const Arguments&, const char* otherwise);
+// What to throw where nothing of that name runs; empty: nothing at all.
+Error not_running(const std::string& name);
 
 }  // namespace vpnd

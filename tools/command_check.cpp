@@ -2,8 +2,6 @@
 
 // check: the leak test.
 
-#include <fmt/format.h>
-
 #include "tools/command.h"
 #include "tools/private_file.h"
 
@@ -12,10 +10,7 @@ namespace vpnd {
 Exit run_check(const Arguments& arguments) {
   const std::string name = argument_or(arguments, "");
   const auto report = host::check(name, places_of(arguments));
-  if (!report) {
-    throw Error(name.empty() ? "no tunnel runs" : fmt::format("no tunnel \"{}\" runs", name), 0, {},
-                Exit::not_running);
-  }
+  if (!report) throw not_running(name);
   write_out(arguments.json ? plan::to_json(*report) + "\n" : plan::print(*report));
   if (report->leaks() > 0) return Exit::leak;
   // What was never tried is not clean.

@@ -20,13 +20,15 @@ void show(const std::string& json, bool as_json) {
 
 }  // namespace
 
+Error not_running(const std::string& name) {
+  return Error(name.empty() ? "no tunnel runs" : fmt::format("no tunnel \"{}\" runs", name), 0, {},
+               Exit::not_running);
+}
+
 Exit run_status(const Arguments& arguments) {
   const std::string name = argument_or(arguments, "");
   const auto json = host::status(name, places_of(arguments));
-  if (!json) {
-    throw Error(name.empty() ? "no tunnel runs" : fmt::format("no tunnel \"{}\" runs", name), 0, {},
-                Exit::not_running);
-  }
+  if (!json) throw not_running(name);
   show(*json, arguments.json);
   const auto status = plan::status_from_json(*json);
   const bool up =
@@ -55,8 +57,7 @@ Exit run_bare(const Arguments& arguments) {
 Exit run_confirm(const Arguments& arguments) {
   const std::string name = argument_or(arguments, "");
   if (host::confirm(name, places_of(arguments))) return Exit::ok;
-  throw Error(name.empty() ? "no tunnel runs" : fmt::format("no tunnel \"{}\" runs", name), 0, {},
-              Exit::not_running);
+  throw not_running(name);
 }
 
 Exit run_cleanup(const Arguments& arguments) {

@@ -9,6 +9,7 @@ namespace {
 
 // In the order of their values.
 constexpr std::array<std::string_view, 4> kKillSwitchNames{"on", "session", "always", "off"};
+constexpr std::array<std::string_view, 4> kDnsModeNames{"auto", "resolved", "file", "off"};
 
 bool is_letter_or_digit(char c) noexcept {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
@@ -141,17 +142,16 @@ std::string_view level_name(Level level) noexcept {
 }
 
 std::string_view dns_mode_name(DnsMode mode) noexcept {
-  switch (mode) {
-    case DnsMode::automatic:
-      return "auto";
-    case DnsMode::resolved:
-      return "resolved";
-    case DnsMode::file:
-      return "file";
-    case DnsMode::off:
-      return "off";
-  }
-  return "auto";
+  return kDnsModeNames[static_cast<std::size_t>(mode)];
+}
+
+std::vector<std::string> dns_mode_names() {
+  return {kDnsModeNames.begin(), kDnsModeNames.end()};
+}
+
+std::string_view lan_name(Lan lan) noexcept {
+  constexpr std::array<std::string_view, 4> kNames{"none", "private", "routes", "list"};
+  return kNames[static_cast<std::size_t>(lan)];
 }
 
 }  // namespace vpnd::plan

@@ -151,5 +151,7 @@ std::string_view kill_switch_name(KillSwitch) noexcept;
 // All of its names, in the order of their values.
 std::vector<std::string> kill_switch_names();
 std::string_view dns_mode_name(DnsMode) noexcept;
+std::vector<std::string> dns_mode_names();
+std::string_view lan_name(Lan) noexcept;
 
 }  // namespace vpnd::plan

@@ -40,17 +40,7 @@ std::string interface_section(const Common& c) {
 }
 
 std::string lan_value(const ClientConfig& c) {
-  switch (c.lan) {
-    case Lan::none:
-      return "\"none\"";
-    case Lan::private_only:
-      return "\"private\"";
-    case Lan::routes:
-      return "\"routes\"";
-    case Lan::list:
-      return list(c.lan_prefixes);
-  }
-  return {};
+  return c.lan == Lan::list ? list(c.lan_prefixes) : fmt::format("\"{}\"", lan_name(c.lan));
 }
 
 std::string listen_value(const ServerConfig& c) {

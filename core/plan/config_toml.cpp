@@ -153,9 +153,7 @@ class Reader {
   Dns dns() const {
     Dns out;
     const Section dns = section("dns");
-    constexpr DnsMode kModes[] = {DnsMode::automatic, DnsMode::resolved, DnsMode::file,
-                                  DnsMode::off};
-    out.mode = kModes[dns.choice("mode", {"auto", "resolved", "file", "off"}).value_or(0)];
+    out.mode = static_cast<DnsMode>(dns.choice("mode", dns_mode_names()).value_or(0));
     for (const TomlNode* node : dns.texts("servers")) {
       const auto address = Address::parse(node->text);
       if (!address) dns.fail(*node, fmt::format("\"{}\" is not an IP address", node->text));

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: ISC
 // The keeper against whoever takes away what it has made, and with a network that moves.
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "core/plan/keeper.h"
@@ -12,12 +14,6 @@ using namespace std::chrono_literals;
 
 constexpr Duration kTryAgain = 1s;
 constexpr std::size_t kMostWays = 8;  // of a name with many addresses
-
-std::string joined(const std::vector<std::string>& lines) {
-  std::string out;
-  for (const std::string& line : lines) out += (out.empty() ? "" : "; ") + line;
-  return out;
-}
 
 }  // namespace
 
@@ -71,7 +67,7 @@ Actions Keeper::repair(TimePoint now, const std::string& by) {
   if (!done.put_back.empty()) {
     ++repairs_made_;
     log(Level::warning, "removed by {} and put back: {}", by.empty() ? "somebody" : by,
-        joined(done.put_back));
+        fmt::join(done.put_back, "; "));
   }
   if (!done.failure.empty()) {
     look_again_ = now + kTryAgain;

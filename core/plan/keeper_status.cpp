@@ -46,20 +46,6 @@ std::vector<std::string> texts(const auto& values) {
   return out;
 }
 
-std::string_view lan_name(Lan lan) noexcept {
-  switch (lan) {
-    case Lan::none:
-      return "none";
-    case Lan::private_only:
-      return "private";
-    case Lan::routes:
-      return "routes";
-    case Lan::list:
-      break;
-  }
-  return "list";
-}
-
 Status::Routing routing_of(const ClientConfig& c, const std::vector<Endpoint>& endpoints) {
   Status::Routing out;
   out.endpoints = texts(endpoints);

@@ -9,8 +9,8 @@
 
 #include <filesystem>
 #include <fstream>
-#include <sstream>
 
+#include "linux/text_file.h"
 #include "tests/daemon/lab.h"
 #include "tests/support/private_etc.h"
 
@@ -24,9 +24,7 @@ constexpr char kFile[] = "/etc/resolv.conf";
 constexpr char kOld[] = "nameserver 10.71.1.1\n";
 
 std::string resolver_file() {
-  std::stringstream text;
-  text << std::ifstream(kFile).rdbuf();
-  return text.str();
+  return nl::read_text(kFile);
 }
 
 struct Bench {

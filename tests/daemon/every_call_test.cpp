@@ -16,15 +16,15 @@
 #include <string>
 #include <vector>
 
+#include "core/base/sanitizer_build.h"
 #include "tests/daemon/lab.h"
-#include "tests/support/slow_build.h"
 
 using namespace vpnd;
 using namespace vpnd::test;
 
 namespace {
 
-constexpr std::size_t kPlaces = test::kSlowBuild ? 8 : 24;
+constexpr std::size_t kPlaces = kSanitizerBuild ? 8 : 24;
 // LeakSanitizer cannot work below a tracer, and would say so.
 constexpr const char* kNoLeakCheck = "ASAN_OPTIONS=detect_leaks=0";
 

@@ -4,6 +4,7 @@
 
 #include <criterion/criterion.h>
 #include <fmt/format.h>
+#include <linux/rtnetlink.h>
 
 #include <algorithm>
 #include <chrono>
@@ -15,6 +16,7 @@
 #include "linux/rtnl.h"
 #include "tests/daemon/lab.h"
 #include "tests/daemon/traffic.h"
+#include "tests/support/capture_rule.h"
 
 using namespace vpnd;
 using namespace vpnd::test;
@@ -37,16 +39,6 @@ struct Thing {
   std::function<bool(nl::Netlink&)> there;
   bool may_be_back_already = false;
 };
-
-nl::Rule capture_rule(Family family) {
-  nl::Rule r;
-  r.family = family;
-  r.priority = 30001;
-  r.table = kDefaultTable;
-  r.mark = kDefaultFwmark;
-  r.invert = true;
-  return r;
-}
 
 Thing rule(Family family) {
   const nl::Rule wanted = capture_rule(family);
@@ -118,14 +110,8 @@ Thing device_deleted() {
     const auto device = nl::find_link(rt, std::string("vpn0"));
     if (!device) return;
     *old = device->index;
-    nl::Message m(17);  // RTM_DELLINK
-    struct Info {
-      std::uint8_t family, pad;
-      std::uint16_t type;
-      std::int32_t index;
-      std::uint32_t flags, change;
-    };
-    m.fixed<Info>().index = device->index;
+    nl::Message m(RTM_DELLINK);
+    m.fixed<ifinfomsg>().ifi_index = device->index;
     (void)rt.try_request(m);
   };
   return out;

@@ -6,7 +6,6 @@
 #include <chrono>
 #include <filesystem>
 #include <fstream>
-#include <sstream>
 #include <thread>
 
 #include "core/base/error.h"
@@ -25,13 +24,6 @@ void forward(const Namespace& ns) {
     write_setting("/proc/sys/net/ipv4/ip_forward", "1");
     write_setting("/proc/sys/net/ipv6/conf/all/forwarding", "1");
   });
-}
-
-std::vector<std::string> split(const std::string& words) {
-  std::istringstream in(words);
-  std::vector<std::string> out;
-  for (std::string w; in >> w;) out.push_back(w);
-  return out;
 }
 
 Child started(Child server) {
@@ -81,9 +73,7 @@ Lab::Lab(int clients) : directory_(temporary_directory()) {
 }
 
 Finished Lab::try_ip(const Namespace& ns, const std::string& words) const {
-  std::vector<std::string> arguments = split(words);
-  arguments.insert(arguments.begin(), "ip");
-  return run_program(arguments, ns.fd());
+  return run_ip(words, ns.fd());
 }
 
 void Lab::ip(const Namespace& ns, const std::string& words) const {

@@ -16,11 +16,13 @@
 #include "linux/sysctl.h"
 #include "linux/tun.h"
 #include "linux/way.h"
+#include "tests/support/capture_rule.h"
 #include "tests/support/netns.h"
 #include "tests/support/snapshot.h"
 
 using namespace vpnd;
 using namespace vpnd::nl;
+using test::capture_rule;
 using test::Snapshot;
 
 namespace {
@@ -36,16 +38,6 @@ Route route(Route::Type type, const char* to, std::uint32_t table, std::uint32_t
   r.table = Table{table};
   r.metric = metric;
   if (type == Route::Type::unicast) r.interface = "t0";
-  return r;
-}
-
-Rule capture_rule(Family family) {
-  Rule r;
-  r.family = family;
-  r.priority = 30001;
-  r.table = kDefaultTable;
-  r.mark = kDefaultFwmark;
-  r.invert = true;
   return r;
 }
 

@@ -12,8 +12,8 @@
 #include <cerrno>
 #include <functional>
 
+#include "core/base/sanitizer_build.h"
 #include "linux/confine.h"
-#include "linux/sanitizer_build.h"
 #include "tests/support/netns.h"
 
 namespace vpnd::test {
@@ -21,7 +21,7 @@ namespace vpnd::test {
 inline constexpr int kKilled = 128 + SIGSYS;  // as in_child() tells it
 inline constexpr int kNotLimited = 124;       // no errno is as large
 // What is on no list. Reports of a sanitizer could not come out of a process that is ended.
-inline constexpr int kForbidden = nl::kSanitizerBuild ? EPERM : kKilled;
+inline constexpr int kForbidden = kSanitizerBuild ? EPERM : kKilled;
 
 using Call = std::function<long()>;
 

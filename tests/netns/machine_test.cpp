@@ -3,11 +3,10 @@
 // the end leaves nothing.
 
 #include <criterion/criterion.h>
+#include <linux/rtnetlink.h>
 
 #include <algorithm>
-#include <chrono>
 #include <optional>
-#include <thread>
 
 #include "core/host.h"
 #include "linux/rtnl.h"
@@ -33,25 +32,9 @@ struct Bed {
 std::optional<Bed> bed;
 
 std::string ip(const std::string& words) {
-  std::vector<std::string> arguments{"ip"};
-  std::size_t at = 0;
-  while (at < words.size()) {
-    const std::size_t end = std::min(words.find(' ', at), words.size());
-    arguments.push_back(words.substr(at, end - at));
-    at = end + 1;
-  }
-  const auto done = run_program(arguments);
+  const auto done = test::run_ip(words);
   cr_assert_eq(done.status, 0, "ip %s: %s", words.c_str(), done.output.c_str());
   return done.output;
-}
-
-// The kernel adds the local route of an IPv6 address some time after the address.
-Snapshot settled() {
-  for (int i = 0; i < 100; ++i) {
-    if (ip("-6 route show table local").find("fd76:706e::1 dev vpn0") != std::string::npos) break;
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
-  }
-  return Snapshot::take();
 }
 
 void make_bed() {
@@ -69,7 +52,7 @@ void make_bed() {
   bed->tunnel.emplace("vpn0");
   bed->plan = test::client_plan(test::client_config());
   bed->applied = bed->machine.apply(bed->plan);
-  bed->during = settled();
+  bed->during = Snapshot::take();
 }
 
 // The end, after whatever was done to it.
@@ -94,7 +77,7 @@ void heals(const char* what, const std::string& fresh = {}) {
 }
 
 void as_it_was(const char* what) {
-  const Snapshot now = settled();
+  const Snapshot now = Snapshot::take();
   cr_assert(*bed->during == now, "%s:\n%s", what, bed->during->difference(now).c_str());
 }
 
@@ -147,15 +130,9 @@ Test(machine, a_device_that_is_deleted_can_be_made_anew) {
 Test(machine, a_device_in_another_namespace_is_none_of_ours) {
   const test::Namespace elsewhere;
   nl::Netlink rt;
-  nl::Message m(16);  // RTM_NEWLINK
-  struct Info {
-    std::uint8_t family, pad;
-    std::uint16_t type;
-    std::int32_t index;
-    std::uint32_t flags, change;
-  };
-  m.fixed<Info>().index = nl::find_link(rt, std::string("vpn0"))->index;
-  m.put32(28, static_cast<std::uint32_t>(elsewhere.fd()));  // IFLA_NET_NS_FD
+  nl::Message m(RTM_NEWLINK);
+  m.fixed<ifinfomsg>().ifi_index = nl::find_link(rt, std::string("vpn0"))->index;
+  m.put32(IFLA_NET_NS_FD, static_cast<std::uint32_t>(elsewhere.fd()));
   rt.request(m, "move the device");
   cr_assert_not(bed->tunnel->alive());
   bed->tunnel.emplace("vpn0");

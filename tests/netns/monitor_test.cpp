@@ -27,14 +27,7 @@ struct Bed {
 std::optional<Bed> bed;
 
 void ip(const std::string& words) {
-  std::vector<std::string> arguments{"ip"};
-  std::size_t at = 0;
-  while (at < words.size()) {
-    const std::size_t end = std::min(words.find(' ', at), words.size());
-    arguments.push_back(words.substr(at, end - at));
-    at = end + 1;
-  }
-  const auto done = run_program(arguments);
+  const auto done = test::run_ip(words);
   cr_assert_eq(done.status, 0, "ip %s: %s", words.c_str(), done.output.c_str());
 }
 

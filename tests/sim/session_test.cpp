@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: ISC
 #include <criterion/criterion.h>
 
+#include "core/base/sanitizer_build.h"
 #include "tests/sim/world.h"
-#include "tests/support/slow_build.h"
 
 namespace vpnd::sim {
 namespace {
@@ -45,7 +45,7 @@ Test(session, a_client_comes_up_and_packets_pass_both_ways) {
 
 // Whatever the seed: splits, sizes, delays and order of both directions.
 Test(session, a_thousand_seeds_deliver_everything_intact_and_in_order) {
-  constexpr unsigned kSeeds = test::kSlowBuild ? 100 : 1000;
+  constexpr unsigned kSeeds = kSanitizerBuild ? 100 : 1000;
   for (unsigned seed = 0; seed < kSeeds; ++seed) {
     Network net(seed);
     net.delay = std::chrono::microseconds(net.random()() % 80'000);

@@ -12,6 +12,7 @@
 #include <csignal>
 #include <cstdio>
 #include <exception>
+#include <sstream>
 #include <thread>
 
 #include "core/base/error.h"
@@ -150,6 +151,13 @@ Finished run_program(const std::vector<std::string>& arguments, int netns) {
   finished.status = child.wait();
   finished.output = child.output();
   return finished;
+}
+
+Finished run_ip(const std::string& words, int netns) {
+  std::vector<std::string> arguments{"ip"};
+  std::istringstream in(words);
+  for (std::string w; in >> w;) arguments.push_back(w);
+  return run_program(arguments, netns);
 }
 
 int in_child(const std::function<int()>& body) {

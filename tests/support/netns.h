@@ -66,6 +66,8 @@ struct Finished {
   std::string output;
 };
 Finished run_program(const std::vector<std::string>& arguments, int netns = -1);
+// `ip` with these words.
+Finished run_ip(const std::string& words, int netns = -1);
 
 // A forked copy of this process for what has to be killed or unprivileged. Returns its exit status
 // (128 + signal); `body` returns what it exits with.

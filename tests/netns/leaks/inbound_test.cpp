@@ -5,7 +5,6 @@
 #include <criterion/criterion.h>
 
 #include <csignal>
-#include <fstream>
 
 #include "tests/netns/leaks/leak_lab.h"
 
@@ -28,13 +27,9 @@ bool reached(LeakLab& l, const Address& own) {
          tcp_echo(l.lab.server(), own, kService, 1000, 1);
 }
 
-void strict_filter(LeakLab& l) {
-  l.lab.client().run([] { std::ofstream("/proc/sys/net/ipv4/conf/eth0/rp_filter") << "1"; });
-}
-
 void is_kept(const std::vector<std::string>& options, bool strict) {
   LeakLab l;
-  if (strict) strict_filter(l);
+  if (strict) l.filter_strictly();
   const Snapshot before = l.lab.snapshot(l.lab.client());
   const Responder service(l.lab.client(), kService), far(l.lab.target(), LeakLab::kPort);
   l.start_server();
@@ -45,8 +40,7 @@ void is_kept(const std::vector<std::string>& options, bool strict) {
   cr_assert(l.through(l.target4) && l.through(l.target6));
   l.probe(l.target4, LeakLab::kPort);
   l.probe(Address::parse(Lab::kServer).value(), kService);
-  const std::string leaks = l.leaked();
-  cr_assert(leaks.empty(), "%s", leaks.c_str());
+  clean(l, "with such answers");
   l.client().signal(SIGTERM);
   cr_assert_eq(l.client().wait(5), 0);
   const Snapshot after = l.lab.snapshot(l.lab.client());
@@ -88,6 +82,5 @@ Test(leaks_inbound, nothing_of_our_own_gets_out_by_it) {
   l.probe(l.target4, LeakLab::kPort, "eth0");
   l.probe(l.target6, LeakLab::kPort, "eth0");
   l.probe(Address::v4(10, 71, 1, 1), 53);
-  const std::string leaks = l.leaked();
-  cr_assert(leaks.empty(), "%s", leaks.c_str());
+  clean(l, "of our own");
 }

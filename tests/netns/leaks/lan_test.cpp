@@ -21,11 +21,6 @@ using namespace vpnd::test;
 
 namespace {
 
-void clean(LeakLab& l, const char* when) {
-  const std::string leaks = l.leaked();
-  cr_assert(leaks.empty(), "%s: %s", when, leaks.c_str());
-}
-
 bool has_route(LeakLab& l, const std::string& family, const std::string& to) {
   const Finished f = l.lab.try_ip(l.lab.client(), family + " route show " + to);
   return !f.output.empty();

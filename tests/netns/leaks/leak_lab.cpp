@@ -11,6 +11,7 @@
 
 #include <chrono>
 #include <csignal>
+#include <fstream>
 #include <thread>
 
 #include "linux/socket.h"
@@ -93,6 +94,10 @@ bool LeakLab::ip(const std::string& words) const {
   return lab.try_ip(lab.client(), words).status == 0;
 }
 
+void LeakLab::filter_strictly(const std::string& which) const {
+  lab.client().run([&] { std::ofstream("/proc/sys/net/ipv4/conf/" + which + "/rp_filter") << 1; });
+}
+
 bool LeakLab::through(const Address& to, int count) const {
   for (int i = 0; i < count; ++i) {
     if (!udp_echo(lab.client(), to, kPort)) return false;
@@ -124,12 +129,16 @@ std::uint64_t LeakLab::frames() {
   return watch_->take().clear;
 }
 
+void clean(LeakLab& l, const std::string& when) {
+  const std::string leaks = l.leaked();
+  cr_assert(leaks.empty(), "%s: %s", when.c_str(), leaks.c_str());
+}
+
 void only_the_wall_holds(const std::function<void(LeakLab&)>& steps) {
   {
     LeakLab with;
     steps(with);
-    const std::string leaks = with.leaked();
-    cr_assert(leaks.empty(), "%s", leaks.c_str());
+    clean(with, "with the wall");
   }
   LeakLab without(VPND_NOWALL);
   steps(without);

@@ -43,6 +43,8 @@ class LeakLab {
   bool ip(const std::string& words) const;
   // So many datagrams through the tunnel and back.
   bool through(const Address& to, int count = 3) const;
+  // The kernel's reverse path filter in its strict form; of a device, or "all".
+  void filter_strictly(const std::string& which = "eth0") const;
   // Datagrams and one connection attempt that nobody answers; with a device, from sockets bound to
   // it.
   void probe(const Address& to, int port, const std::string& device = {}) const;
@@ -59,6 +61,9 @@ class LeakLab {
   std::unique_ptr<Responder> responder_;
   std::unique_ptr<Child> server_, client_;
 };
+
+// Nothing leaked since the last look.
+void clean(LeakLab&, const std::string& when);
 
 // The same steps with the wall and without: 0 leaks with it, some without. `steps` starts what it
 // needs.

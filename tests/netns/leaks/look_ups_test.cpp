@@ -16,10 +16,10 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <sstream>
 #include <thread>
 
 #include "linux/socket.h"
+#include "linux/text_file.h"
 #include "tests/netns/leaks/leak_lab.h"
 #include "tests/support/private_etc.h"
 #include "tests/support/resolver_forms.h"
@@ -107,9 +107,7 @@ std::string look_up(const LeakLab& l) {
 }
 
 std::string file() {
-  std::stringstream text;
-  text << std::ifstream(kFile).rdbuf();
-  return text.str();
+  return nl::read_text(kFile);
 }
 
 // The server relays to the first resolver, which its host names at its start.

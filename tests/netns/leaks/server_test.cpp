@@ -5,8 +5,6 @@
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <netinet/in.h>
-#include <sched.h>
-#include <sys/mount.h>
 #include <sys/socket.h>
 
 #include <chrono>
@@ -17,6 +15,7 @@
 
 #include "linux/socket.h"
 #include "tests/netns/leaks/leak_lab.h"
+#include "tests/support/private_etc.h"
 
 using namespace vpnd;
 using namespace vpnd::test;
@@ -93,7 +92,7 @@ Test(leaks_server, the_mark_does_not_open_another_address) {
 Test(leaks_server, a_users_connection_to_the_same_port_goes_through_the_tunnel) {
   constexpr std::uint16_t kFrom = 55555;
   LeakLab l;
-  l.lab.client().run([] { std::ofstream("/proc/sys/net/ipv4/conf/eth0/rp_filter") << "1"; });
+  l.filter_strictly();
   l.start();
   // The watch of the lab takes anything to that port for the carrier; these know the other end.
   std::vector<std::unique_ptr<demo::Watch>> watches;
@@ -123,11 +122,8 @@ Test(leaks_server, a_spoofed_name_costs_the_connection_and_nothing_else) {
                   "--address=/server.example/8.8.8.8"},
                  l.lab.router().fd());
   cr_assert(resolver.says("started"), "%s", resolver.output().c_str());
-  cr_assert_eq(::unshare(CLONE_NEWNS), 0);
-  cr_assert_eq(::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr), 0);
-  const std::string file = temporary_directory() + "/resolv.conf";
-  std::ofstream(file) << "nameserver 10.71.1.1\n";
-  cr_assert_eq(::mount(file.c_str(), "/etc/resolv.conf", nullptr, MS_BIND, nullptr), 0);
+  private_etc();
+  std::ofstream("/etc/resolv.conf") << "nameserver 10.71.1.1\n";
   Child client = l.lab.begin_client(0, {}, l.lab.key(), "server.example");
   const auto stands = [&] { return l.lab.try_ip(l.lab.client(), "link show vpn0").status == 0; };
   cr_assert(eventually(stands, 10), "%s", client.output().c_str());
@@ -138,7 +134,6 @@ Test(leaks_server, a_spoofed_name_costs_the_connection_and_nothing_else) {
     l.probe(victim, port, "eth0");
   }
   l.probe(victim, 80);
-  const std::string leaks = l.leaked();
-  cr_assert(leaks.empty(), "%s", leaks.c_str());
+  clean(l, "a spoofed name");
   cr_assert_eq(client.output().find("is up"), std::string::npos);
 }

@@ -42,11 +42,6 @@ void try_everything(LeakLab& l) {
   l.probe(Address::v4(10, 71, 1, 1), 53);
 }
 
-void clean(LeakLab& l, const char* when) {
-  const std::string leaks = l.leaked();
-  cr_assert(leaks.empty(), "%s: %s", when, leaks.c_str());
-}
-
 bool works(LeakLab& l) {
   return l.through(l.target4, 1) && l.through(l.target6, 1);
 }

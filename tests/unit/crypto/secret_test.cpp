@@ -12,26 +12,15 @@
 #include <string>
 #include <vector>
 
+#include "core/base/sanitizer_build.h"
 #include "crypto/random.h"
 
 using namespace vpnd::crypto;
 
-// AddressSanitizer answers mlock itself, and locks nothing.
-#if defined(__SANITIZE_ADDRESS__)
-#define VPND_TEST_ASAN 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define VPND_TEST_ASAN 1
-#endif
-#endif
-
 namespace {
 
-#ifdef VPND_TEST_ASAN
-constexpr bool kLocksAreReal = false;
-#else
-constexpr bool kLocksAreReal = true;
-#endif
+// AddressSanitizer answers mlock itself, and locks nothing.
+constexpr bool kLocksAreReal = !vpnd::kSanitizerBuild;
 
 void start() {
   init();

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: ISC
 #pragma once
 
-// Whether this is a build with the address sanitizer, whose reports need files and system calls
-// that the engine itself has no use for.
+// Whether this is a build with the address sanitizer: its reports need files and system calls that
+// the engine itself has no use for, it answers mlock() itself, and it is up to thirty times slower.
 
-namespace vpnd::nl {
+namespace vpnd {
 
 #if defined(__SANITIZE_ADDRESS__)  // GCC
 inline constexpr bool kSanitizerBuild = true;
@@ -14,4 +14,4 @@ inline constexpr bool kSanitizerBuild = __has_feature(address_sanitizer);
 inline constexpr bool kSanitizerBuild = false;
 #endif
 
-}  // namespace vpnd::nl
+}  // namespace vpnd
