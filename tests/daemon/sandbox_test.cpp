@@ -155,8 +155,6 @@ std::string as_somebody(const Lab& lab) {
 
 }  // namespace
 
-TestSuite(sandbox, .timeout = 120);
-
 Test(sandbox, what_is_left_to_keeper_and_engine) {
   let_cores_be_dumped();
   Lab lab;

@@ -32,7 +32,7 @@ long map(int protection, int flags, int fd) {
 
 }  // namespace
 
-TestSuite(confine, .init = test::fresh_netns, .timeout = 60);
+TestSuite(confine, .init = test::fresh_netns);
 
 Test(confine, no_program_and_no_process) {
   char name[] = "/bin/true";

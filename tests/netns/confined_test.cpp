@@ -73,7 +73,7 @@ long landlock_version() {
 
 }  // namespace
 
-TestSuite(confined, .init = test::fresh_netns, .timeout = 60);
+TestSuite(confined, .init = test::fresh_netns);
 
 Test(confined, what_the_loops_use_works) {
   const Pair stream, packets(SOCK_SEQPACKET);

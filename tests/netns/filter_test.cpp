@@ -13,7 +13,7 @@ using vpnd::nl::install;
 using vpnd::nl::NftSocket;
 using vpnd::nl::remove_table;
 
-TestSuite(netns_filter, .init = lab::need_namespaces, .timeout = 60);
+TestSuite(netns_filter, .init = lab::need_namespaces);
 
 namespace {
 

@@ -31,7 +31,7 @@ constexpr const char* kOut = "-A FORWARD -o vpn0 -j ACCEPT";
 
 }  // namespace
 
-TestSuite(netns_nft_foreign, .init = need_iptables, .timeout = 60);
+TestSuite(netns_nft_foreign, .init = need_iptables);
 
 Test(netns_nft_foreign, forwarding_works_again_and_iptables_still_reads_its_chain) {
   World w;

@@ -20,7 +20,7 @@ using namespace vpnd::nl;
 using lab::Ns;
 using lab::World;
 
-TestSuite(netns_nft, .init = lab::need_namespaces, .timeout = 60);
+TestSuite(netns_nft, .init = lab::need_namespaces);
 
 namespace {
 
@@ -187,7 +187,7 @@ Test(netns_nft, the_kernels_own_words_are_in_the_error) {
   int major = 0, minor = 0;
   cr_assert_eq(uname(&system), 0);
   cr_assert_eq(std::sscanf(system.release, "%d.%d", &major, &minor), 2);
-  if (std::pair(major, minor) < std::pair(6, 10)) cr_skip_test("needs Linux 6.10");
+  if (std::pair(major, minor) < std::pair(6, 14)) cr_skip_test("needs Linux 6.14");
   const Ns ns;
   NftSocket nft = ns.nft();
   NftBatch named;

@@ -159,7 +159,9 @@ Test(tun, without_an_owner_an_ordinary_user_would_get_in) {
     return attach(fd);
   });
   if (code == kNotMapped) cr_skip_test("only one user is mapped here");
-  cr_assert_eq(code, 0);
+  // Some kernels (6.12 of Debian's backports) let in nobody who is not the owner.
+  if (code == EPERM) cr_skip_test("this kernel refuses even then");
+  cr_assert_eq(code, 0, "%d", code);
 }
 
 Test(tun, no_privilege_says_so_and_names_the_demo) {
