@@ -43,6 +43,9 @@ HostFacts Host::facts() {
   if (sockets_->journal) as_before(facts, sockets_->journal->directory());
   try {
     facts.drop_chains = forward_drop_chains(sockets_->nft);
+    auto& counts = sockets_->counts_connections;
+    if (!counts) counts = nl::counts_connections(sockets_->nft);
+    facts.counts_connections = *counts;
   } catch (const Error& e) {
     // `vpnd plan` also works for ordinary users, who may not read the firewall.
     if (e.errnum() != EPERM) throw;

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 
 #include "linux/filter_words.h"
@@ -18,6 +19,7 @@ constexpr std::int32_t kPriorityFilter = 0;
 constexpr std::int32_t kPrioritySrcnat = 100;
 // A match is two expressions, and a rule holds 128 (NFT_RULE_MAXEXPRS, linux/netfilter).
 constexpr std::size_t kNamesInRule = 60;
+constexpr unsigned kMostCountedBits = 16;  // clients whose connections are counted
 
 // Never anybody's business through a tunnel: the host itself, its link, and the addresses where
 // clouds hand out credentials to whoever asks from inside a machine.
@@ -155,6 +157,25 @@ NftChain input_chain(const FilterTable& t) {
   return chain;
 }
 
+// Every connection of a client takes a place in the one table of connections of this host. Counted
+// are those that begin while the rules are there, whatever becomes of them further on.
+void count_connections(const FilterTable& t, NftTable& table) {
+  // A client has one address of each family, and the kernel makes room for the whole size.
+  const unsigned free_bits = t.pool_v4 ? t.pool_v4->address.bits() - t.pool_v4->length : 32u;
+  const std::uint32_t most = 1u << std::min(free_bits, kMostCountedBits);
+  NftChain chain{
+      "vpn_count", NftChain::Hook::prerouting, kPriorityMangle, NftChain::Type::filter, {}};
+  for (const auto& [family, set] :
+       {std::pair{Family::v4, "vpn_count4"}, std::pair{Family::v6, "vpn_count6"}}) {
+    if (!(family == Family::v4 ? t.pool_v4 : t.pool_v6)) continue;
+    table.sets.push_back({set, family, most});
+    chain.rules.push_back(
+        drop({in(t.interface), NftFirst{}, NftConnectionsOver{family, set, t.connections}},
+             "too many connections of one client"));
+  }
+  table.chains.push_back(std::move(chain));
+}
+
 NftChain nat_chain(const FilterTable& t) {
   NftChain chain{"vpn_snat", NftChain::Hook::postrouting, kPrioritySrcnat, NftChain::Type::nat, {}};
   for (const auto& pool : {t.pool_v4, t.pool_v6}) {
@@ -188,6 +209,7 @@ std::vector<NftTable> render(const FilterTable& t) {
   if (is_server(t)) {
     chains.push_back(forward_chain(t));
     chains.push_back(input_chain(t));
+    if (t.connections != 0) count_connections(t, tables.front());
     if (t.masquerade) chains.push_back(nat_chain(t));
     if (!t.relayed.empty()) chains.push_back(relay_chain(t));
   } else if (t.masquerade_others) {

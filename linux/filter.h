@@ -65,11 +65,21 @@ struct NftSyn {};          // TCP with SYN and without RST
 struct NftEchoRequest {
   Family family = Family::v4;
 };
+// Of a packet that begins a connection: its source has more than so many of them, this one
+// included. They are kept in a set of the table, which is named and of that family.
+struct NftConnectionsOver {
+  Family family = Family::v4;
+  std::string set;
+  std::uint32_t count = 0;
+};
+// The first packet of a connection, which is not in the table of connections before it has passed.
+// (State "new" lasts until there is an answer.)
+struct NftFirst {};
 
 using NftMatch =
     std::variant<NftDevice, NftFamily, NftAddress, NftProtocol, NftSourceNotLocal, NftEstablished,
                  NftSyn, NftEchoRequest, NftPort, NftSourcePort, NftMark, NftIcmp6, NftRedirected,
-                 NftForThisHost, NftDirection, NftConnectionMark>;
+                 NftForThisHost, NftDirection, NftConnectionMark, NftFirst, NftConnectionsOver>;
 
 struct NftAccept {};
 struct NftDrop {};
@@ -119,10 +129,19 @@ struct NftChain {
   std::vector<NftRule> rules;
 };
 
+// Addresses that rules of the table put there, each with what is counted of it. An address goes
+// when its last connection is gone.
+struct NftSet {
+  std::string name;
+  Family family = Family::v4;
+  std::uint32_t size = 0;  // what is beyond is not counted
+};
+
 struct NftTable {
   enum class Kind : std::uint8_t { inet, arp } kind = Kind::inet;
   std::string name;
   std::vector<NftChain> chains;
+  std::vector<NftSet> sets = {};
 };
 
 // Inside the range no service of ours listens, so a client cannot shadow a port (CVE-2021-3773).

@@ -72,6 +72,13 @@ std::string match_text(const NftConnectionMark& m) {
   return fmt::format("ct mark {}", m.value);
 }
 
+std::string match_text(const NftFirst&) {
+  return "ct status ! confirmed";
+}
+std::string match_text(const NftConnectionsOver& m) {
+  return fmt::format("add @{} {{ {} saddr ct count over {} }}", m.set, ip_word(m.family), m.count);
+}
+
 std::string action_text(const NftReject& a) {
   return a.reset ? "reject with tcp reset" : "reject with icmpx admin-prohibited";
 }

@@ -23,9 +23,10 @@ struct Sockets {
   // Left standing by a sweep at start, until they are adopted or not wanted any more.
   std::vector<Dumped<Route>> spared_routes;
   std::vector<ForeignAccept> spared_accepts;
-  std::string spared_wall;  // its interface
-  bool wall_stays = false;  // whatever its holders do
-  std::string dns = {};     // the resolvers in force and by what, or why there are none
+  std::string spared_wall;                      // its interface
+  bool wall_stays = false;                      // whatever its holders do
+  std::optional<bool> counts_connections = {};  // asked of the kernel once
+  std::string dns = {};  // the resolvers in force and by what, or why there are none
 };
 
 // A line in the journal for as long as the change stands. As a member it goes after the destructor

@@ -80,6 +80,7 @@ class Lowering {
     table.masquerade = forward.masquerade;
     table.external = forward.external;
     table.isolate = forward.isolate;
+    if (facts_.counts_connections) table.connections = forward.max_connections;
     table.server_lan = forward.server_lan;
     table.relayed = forward.relayed;
     table.resolvers = forward.resolvers;

@@ -212,4 +212,20 @@ NftSupport support(const NftSocket& socket) {
   return found;
 }
 
+bool counts_connections(const NftSocket& socket) {
+  // The rule that render() makes. Only a refusal of the very last step says that all before it
+  // could be done.
+  const std::string name = "vpnd_probe";
+  NftBatch batch;
+  batch.add_table(NFPROTO_INET, name, 0, "vpnd probe");
+  batch.add_set(NFPROTO_INET, name, {"vpn_count4", Family::v4, 1});
+  batch.add_chain(NFPROTO_INET, name, {"vpn_count", NftChain::Hook::prerouting, 0, {}, {}});
+  batch.add_rule(
+      NFPROTO_INET, name, "vpn_count",
+      {{NftFirst{}, NftConnectionsOver{Family::v4, "vpn_count4", 1}}, true, NftDrop{}, ""});
+  batch.delete_rule(NFPROTO_INET, name, "vpn_none", 1);
+  const std::optional<NftRefusal> refusal = socket.send(batch);
+  return refusal && refusal->doing.starts_with("delete rule");
+}
+
 }  // namespace vpnd::nl

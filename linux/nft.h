@@ -100,5 +100,7 @@ struct NftSupport {
 };
 // Asks by batches that are bound to be aborted, so nothing changes. All false without privilege.
 NftSupport support(const NftSocket&);
+// Whether the connections of each source can be counted (nft_connlimit); asked likewise.
+bool counts_connections(const NftSocket&);
 
 }  // namespace vpnd::nl

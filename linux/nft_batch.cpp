@@ -5,6 +5,7 @@
 #include <libmnl/libmnl.h>
 #include <libnftnl/chain.h>
 #include <libnftnl/rule.h>
+#include <libnftnl/set.h>
 #include <libnftnl/table.h>
 #include <libnftnl/udata.h>
 #include <netinet/in.h>
@@ -25,6 +26,9 @@ namespace {
 // and a comment.
 constexpr std::size_t kLargestMessage = 8192;
 
+// How nft calls what is in a set: its TYPE_IPADDR and TYPE_IP6ADDR.
+constexpr std::uint32_t kTypeIpv4 = 7, kTypeIpv6 = 8;
+
 template<auto Free>
 struct Freed {
   template<typename T>
@@ -34,6 +38,7 @@ struct Freed {
 };
 using TablePtr = std::unique_ptr<nftnl_table, Freed<nftnl_table_free>>;
 using ChainPtr = std::unique_ptr<nftnl_chain, Freed<nftnl_chain_free>>;
+using SetPtr = std::unique_ptr<nftnl_set, Freed<nftnl_set_free>>;
 using RulePtr = std::unique_ptr<nftnl_rule, Freed<nftnl_rule_free>>;
 using UdataPtr = std::unique_ptr<nftnl_udata_buf, Freed<nftnl_udata_buf_free>>;
 
@@ -129,6 +134,23 @@ void NftBatch::delete_table(std::uint8_t family, const std::string& name) {
   keep(message, {fmt::format("delete table {} {}", family_word(family), name), true});
 }
 
+void NftBatch::add_set(std::uint8_t family, const std::string& table, const NftSet& set) {
+  const SetPtr s(allocated(nftnl_set_alloc()));
+  const bool v4 = set.family == Family::v4;
+  nftnl_set_set_u32(s.get(), NFTNL_SET_FAMILY, family);
+  nftnl_set_set_str(s.get(), NFTNL_SET_TABLE, table.c_str());
+  nftnl_set_set_str(s.get(), NFTNL_SET_NAME, set.name.c_str());
+  nftnl_set_set_u32(s.get(), NFTNL_SET_FLAGS, NFT_SET_EVAL);
+  nftnl_set_set_u32(s.get(), NFTNL_SET_KEY_TYPE, v4 ? kTypeIpv4 : kTypeIpv6);
+  nftnl_set_set_u32(s.get(), NFTNL_SET_KEY_LEN, v4 ? 4 : 16);
+  nftnl_set_set_u32(s.get(), NFTNL_SET_DESC_SIZE, set.size);
+  // Unique within the batch, where the kernel wants one; rules refer to the name.
+  nftnl_set_set_u32(s.get(), NFTNL_SET_ID, static_cast<std::uint32_t>(steps_.size() + 1));
+  nlmsghdr* message = open(NFT_MSG_NEWSET, family, NLM_F_CREATE);
+  nftnl_set_nlmsg_build_payload(message, s.get());
+  keep(message, {fmt::format("add set {} {} {}", family_word(family), table, set.name)});
+}
+
 void NftBatch::add_chain(std::uint8_t family, const std::string& table, const NftChain& chain) {
   const ChainPtr c(allocated(nftnl_chain_alloc()));
   nftnl_chain_set_u32(c.get(), NFTNL_CHAIN_FAMILY, family);
@@ -169,6 +191,7 @@ void NftBatch::delete_rule(std::uint8_t family, const std::string& table, const 
 void NftBatch::add(const NftTable& table, std::uint32_t flags, const std::string& comment) {
   const std::uint8_t family = nft_family(table.kind);
   add_table(family, table.name, flags, comment);
+  for (const NftSet& set : table.sets) add_set(family, table.name, set);
   for (const NftChain& chain : table.chains) {
     add_chain(family, table.name, chain);
     for (const NftRule& rule : chain.rules) add_rule(family, table.name, chain.name, rule);

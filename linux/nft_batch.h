@@ -30,6 +30,7 @@ class NftBatch {
   void add_table(std::uint8_t family, const std::string& name, std::uint32_t flags,
                  const std::string& comment);
   void delete_table(std::uint8_t family, const std::string& name);
+  void add_set(std::uint8_t family, const std::string& table, const NftSet&);
   void add_chain(std::uint8_t family, const std::string& table, const NftChain&);
   // At the end of the chain, or before its first rule.
   void add_rule(std::uint8_t family, const std::string& table, const std::string& chain,

@@ -27,7 +27,8 @@ namespace {
 
 constexpr std::uint32_t kStateEstablished = 1u << 1;  // 1 << (IP_CT_ESTABLISHED + 1)
 constexpr std::uint32_t kStateRelated = 1u << 2;
-constexpr std::uint32_t kStatusDnat = 1u << 5;  // IPS_DST_NAT
+constexpr std::uint32_t kStatusDnat = 1u << 5;       // IPS_DST_NAT
+constexpr std::uint32_t kStatusConfirmed = 1u << 3;  // IPS_CONFIRMED
 constexpr std::uint8_t kSyn = 0x02;
 constexpr std::uint8_t kSynRst = 0x06;
 constexpr std::uint8_t kIcmp4 = IPPROTO_ICMP;
@@ -179,13 +180,29 @@ class Encoder {
     compare(false, m.value);
   }
 
-  void any_of_ct(std::uint32_t key, std::uint32_t bits) {
+  void any_of_ct(std::uint32_t key, std::uint32_t bits, bool none = false) {
     load_ct(key);
     mask(&bits, sizeof bits);
-    compare<std::uint32_t>(true, 0);
+    compare<std::uint32_t>(!none, 0);
   }
   void match(const NftRedirected&) { any_of_ct(NFT_CT_STATUS, kStatusDnat); }
   void match(const NftEstablished&) { any_of_ct(NFT_CT_STATE, kStateEstablished | kStateRelated); }
+
+  void match(const NftFirst&) { any_of_ct(NFT_CT_STATUS, kStatusConfirmed, true); }
+  void match(const NftConnectionsOver& m) {
+    const bool v4 = m.family == Family::v4;
+    family(m.family);
+    load_payload(NFT_PAYLOAD_NETWORK_HEADER, v4 ? 12 : 8, v4 ? 4 : 16);
+    nftnl_expr* count = nftnl_expr_alloc("connlimit");
+    if (count == nullptr) throw std::bad_alloc();
+    nftnl_expr_set_u32(count, NFTNL_EXPR_CONNLIMIT_COUNT, m.count);
+    nftnl_expr_set_u32(count, NFTNL_EXPR_CONNLIMIT_FLAGS, NFT_CONNLIMIT_F_INV);
+    nftnl_expr* e = add("dynset");
+    nftnl_expr_set_u32(e, NFTNL_EXPR_DYNSET_SREG_KEY, NFT_REG_1);
+    nftnl_expr_set_u32(e, NFTNL_EXPR_DYNSET_OP, NFT_DYNSET_OP_ADD);
+    nftnl_expr_set_str(e, NFTNL_EXPR_DYNSET_SET_NAME, m.set.c_str());
+    nftnl_expr_set(e, NFTNL_EXPR_DYNSET_EXPR, count, 0);  // which owns it from here on
+  }
 
   void match(const NftSyn&) {
     protocol(IPPROTO_TCP);

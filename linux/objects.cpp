@@ -78,6 +78,7 @@ std::string line(const FilterTable& t) {
     }
   }
   if (t.isolate) add("clients apart");
+  if (t.connections != 0) add(fmt::format("{} connections a client", t.connections));
   if (!t.server_private.empty()) add("closed to clients: " + list(t.server_private));
   if (!t.server_lan.empty()) add("open to clients: " + list(t.server_lan));
   for (const auto& [ours, theirs] : t.relayed) {

@@ -79,6 +79,7 @@ struct FilterTable {
   bool masquerade = false;
   std::optional<Address> external;
   bool isolate = false;
+  std::uint32_t connections = 0;       // of one client at a time; 0: no limit
   std::vector<Prefix> server_lan;      // opened
   std::vector<Prefix> server_private;  // the host's own private networks: refused unless opened
   // Look-ups that clients send to the first are answered by the second, a resolver of this host.
@@ -158,6 +159,7 @@ struct HostFacts {
   int v6_forwarding_all = 0;
   bool has_force_forwarding = false;  // net.ipv6.conf.*.force_forwarding exists
   bool has_v6 = true;
+  bool counts_connections = true;  // nf_tables can count those of one source (nft_connlimit)
   struct DropChain {
     Family family = Family::v4;
     bool inet = false;

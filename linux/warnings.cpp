@@ -90,6 +90,11 @@ void about(const plan::Forward& forward, const HostFacts& facts, Lines& out) {
   if (forward.pool_v6 && !facts.has_v6) {
     out.push_back("this host has no IPv6: clients get none");
   }
+  if (forward.max_connections != 0 && !facts.counts_connections) {
+    out.push_back(
+        "this kernel cannot count the connections of each client (nft_connlimit): one client can "
+        "fill the table of all of them");
+  }
   for (const Prefix& p : connected_prefixes(facts, forward.interface)) {
     if (!overlap(p, forward.pool_v4) && !(forward.pool_v6 && overlap(p, *forward.pool_v6)))
       continue;

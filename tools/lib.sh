@@ -68,13 +68,14 @@ install_packages() {
   "${apt[@]}" update && "${apt[@]}" install -y --no-install-recommends "$@"
 }
 
-# unpack_resolved FOLDER [APT-OPTION...]: systemd-resolved and what of its dependencies is not
-# installed, below FOLDER/root. APT-OPTIONs say which package lists to use.
-unpack_resolved() {
-  local folder=$1 apt packages package
-  shift
+# unpack_program PACKAGE PATH FOLDER [APT-OPTION...]: the package and what of its dependencies is not
+# installed, below FOLDER/root, where PATH must be a program then. APT-OPTIONs say which package
+# lists to use.
+unpack_program() {
+  local name=$1 path=$2 folder=$3 apt packages package
+  shift 3
   apt=(apt-get -o APT::Sandbox::User=root "$@")
-  packages=$("${apt[@]}" -s install --no-install-recommends systemd-resolved |
+  packages=$("${apt[@]}" -s install --no-install-recommends "$name" |
     awk '$1 == "Inst" { print $2 }') || return
   rm -rf "$folder/root" "$folder/packages"
   mkdir -p "$folder/root" "$folder/packages"
@@ -83,43 +84,52 @@ unpack_resolved() {
   for package in "$folder"/packages/*.deb; do
     dpkg -x "$package" "$folder/root" || return
   done
-  [[ -x $folder/root/lib/systemd/systemd-resolved ]]
+  [[ -x $folder/root$path ]]
 }
 
-# provide_resolved FOLDER: names a systemd-resolved to the tests. Where none is installed, one is
-# unpacked into FOLDER: as an installed package it would take over the names of this machine.
-provide_resolved() {
-  local folder=$1 lists
-  [[ -z ${VPND_TEST_RESOLVED:-} && ! -x /lib/systemd/systemd-resolved ]] || return 0
+# provide_program VARIABLE PACKAGE PATH FOLDER: names a program to the tests, in VARIABLE. Where none
+# is installed, one is unpacked into FOLDER: as an installed package it would be started, and take
+# over the names of this machine.
+provide_program() {
+  local variable=$1 name=$2 path=$3 folder=$4 lists
+  [[ -z ${!variable:-} && ! -x $path ]] || return 0
   if [[ ! -x $folder/run ]] && command -v dpkg >/dev/null; then
-    say "Unpacking systemd-resolved for the tests ..."
+    say "Unpacking $name for the tests ..."
     mkdir -p "$folder/lists"
     # First by the machine's package lists, which may be old or not there, then by fresh ones.
     lists=(-o "Dir::State::Lists=$folder/lists" -o "Dir::Cache=$folder")
-    if unpack_resolved "$folder" >"$folder/log" 2>&1 ||
+    if unpack_program "$name" "$path" "$folder" >"$folder/log" 2>&1 ||
       { apt-get -o APT::Sandbox::User=root "${lists[@]}" update &&
-        unpack_resolved "$folder" "${lists[@]}"; } >>"$folder/log" 2>&1; then
-      write_resolved_starter "$folder"
+        unpack_program "$name" "$path" "$folder" "${lists[@]}"; } >>"$folder/log" 2>&1; then
+      write_starter "$path" "$folder"
     fi
     rm -rf "$folder"/{packages,lists,archives} "$folder"/*.bin
   fi
   if [[ ! -x $folder/run ]]; then
-    say "No systemd-resolved could be had: the tests that ask a real one are skipped."
+    say "No $name could be had: the tests that ask a real one are skipped."
     return 0
   fi
-  export VPND_TEST_RESOLVED=$folder/run
+  export "$variable=$folder/run"
 }
 
 # Its libraries may have been unpacked with it.
-write_resolved_starter() {
-  local folder=$1 libraries
+write_starter() {
+  local path=$1 folder=$2 libraries
   libraries=$(find "$folder/root" -type f \( -name '*.so' -o -name '*.so.[0-9]*' \) -printf '%h\n' |
     sort -u | paste -sd:)
   {
     printf '#!/bin/sh\n'
-    printf 'LD_LIBRARY_PATH=%q exec %q\n' "$libraries" "$folder/root/lib/systemd/systemd-resolved"
+    printf 'LD_LIBRARY_PATH=%q exec %q "$@"\n' "$libraries" "$folder/root$path"
   } >"$folder/run"
   chmod 755 "$folder/run"
+}
+
+# Both take a folder to unpack into.
+provide_resolved() {
+  provide_program VPND_TEST_RESOLVED systemd-resolved /lib/systemd/systemd-resolved "$1"
+}
+provide_unbound() {
+  provide_program VPND_TEST_UNBOUND unbound /usr/sbin/unbound "$1"
 }
 
 # configure FOLDER TYPE [CMAKE-ARGUMENT...]: line numbers only as debug information, since all of

@@ -43,13 +43,18 @@ std::optional<HalfOpen::Place> HalfOpen::place(const Source& source, const Entro
 
 void HalfOpen::add(std::uint32_t conn, const Source& source) {
   if (conn >= where_.size()) where_.resize(conn + 1);
-  where_[conn] = {source, static_cast<std::uint32_t>(waiting_.size()), true};
-  waiting_.push_back({source, conn});
+  where_[conn] = {source, 0, true};
+  wait(where_[conn], conn);
   ++counts_[source];
 }
 
 bool HalfOpen::contains(std::uint32_t conn) const noexcept {
   return conn < where_.size() && where_[conn].known;
+}
+
+void HalfOpen::wait(Where& w, std::uint32_t conn) {
+  w.index = static_cast<std::uint32_t>(waiting_.size());
+  waiting_.push_back({w.source, conn});
 }
 
 void HalfOpen::leave_waiting(Where& w) {
@@ -65,6 +70,12 @@ void HalfOpen::pass(std::uint32_t conn) {
   ++passed_;
 }
 
+void HalfOpen::fail(std::uint32_t conn) {
+  if (!contains(conn) || where_[conn].index != kPassed) return;
+  --passed_;
+  wait(where_[conn], conn);
+}
+
 void HalfOpen::remove(std::uint32_t conn) {
   if (!contains(conn)) return;
   Where& w = where_[conn];
@@ -76,18 +87,6 @@ void HalfOpen::remove(std::uint32_t conn) {
   const auto count = counts_.find(w.source);
   if (--count->second == 0) counts_.erase(count);
   w.known = false;
-}
-
-std::optional<std::uint32_t> DrainTable::add(std::uint32_t conn) {
-  order_.push_back(conn);
-  if (order_.size() <= capacity_) return std::nullopt;
-  const std::uint32_t oldest = order_.front();
-  order_.pop_front();
-  return oldest;
-}
-
-void DrainTable::remove(std::uint32_t conn) {
-  std::erase(order_, conn);
 }
 
 }  // namespace vpnd::engine

@@ -3,10 +3,11 @@
 
 // Connections that have not authenticated. They are kept few, and a newcomer is let in at the cost
 // of a random one that has not passed the gate, so that those who only sit there compete with each
-// other. Connections are named by index.
+// other. Those known to be bad are among them: were they kept apart, the number at which the first
+// of many is closed would tell a prober how the server took what he sent. Connections are named by
+// index.
 
 #include <cstdint>
-#include <deque>
 #include <optional>
 #include <unordered_map>
 #include <vector>
@@ -28,6 +29,7 @@ class HalfOpen {
   std::optional<Place> place(const Source&, const Entropy&) const;
   void add(std::uint32_t conn, const Source&);
   void pass(std::uint32_t conn);  // the gate: it will not be evicted any more
+  void fail(std::uint32_t conn);  // known to be bad: it may be evicted, passed or not
   void remove(std::uint32_t conn);
   bool contains(std::uint32_t conn) const noexcept;
   std::size_t size() const noexcept { return waiting_.size() + passed_; }
@@ -44,6 +46,7 @@ class HalfOpen {
   };
   static constexpr std::uint32_t kPassed = ~0u;
   std::optional<std::uint32_t> random_of(const Source&, const Entropy&) const;
+  void wait(Where&, std::uint32_t conn);
   void leave_waiting(Where&);
 
   std::size_t capacity_, per_source_;
@@ -51,20 +54,6 @@ class HalfOpen {
   std::vector<Waiting> waiting_;  // dense, for a uniform draw
   std::vector<Where> where_;      // by connection
   std::unordered_map<Source, std::uint32_t, SourceHash> counts_;
-};
-
-// Connections known to be bad, read and discarded until their deadline; the oldest goes when it
-// overflows.
-class DrainTable {
- public:
-  explicit DrainTable(std::size_t capacity) : capacity_(capacity) {}
-  std::optional<std::uint32_t> add(std::uint32_t conn);  // who must go
-  void remove(std::uint32_t conn);
-  std::size_t size() const noexcept { return order_.size(); }
-
- private:
-  std::size_t capacity_;
-  std::deque<std::uint32_t> order_;  // oldest first
 };
 
 }  // namespace vpnd::engine

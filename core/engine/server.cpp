@@ -32,7 +32,6 @@ ServerEngine::ServerEngine(ServerSettings&& settings, const Room& room, Entropy 
       rule_{settings_.server_v4, settings_.server_v6, settings_.pool_v4, settings_.pool_v6,
             settings_.isolate},
       half_open_(room.half_open, room.half_open_per_source, entropy_),
-      drained_(room.drained),
       replays_(now, entropy_),
       failures_(kFailures, kMaxSources, entropy_),
       clock_sources_(kClockPerSource, kMaxSources, entropy_),
@@ -77,7 +76,7 @@ std::optional<ConnId> ServerEngine::accepted(const Endpoint& from, Now now) {
 
 // Whatever tables it stands in because it has not authenticated.
 void ServerEngine::forget_opening(Connection& c, Now now) {
-  if (c.phase == Phase::draining) drained_.remove(c.id.index);
+  if (c.phase == Phase::draining) --draining_;
   if (c.phase == Phase::confirming) pool_.release(c.identity, now.mono);
   half_open_.remove(c.id.index);
 }
@@ -312,8 +311,8 @@ Report ServerEngine::report(Now now) const {
   Report r;
   r.server = true;
   r.counters = counters_;
-  r.half_open = static_cast<std::uint32_t>(half_open_.size());
-  r.draining = static_cast<std::uint32_t>(drained_.size());
+  r.half_open = static_cast<std::uint32_t>(half_open_.size()) - draining_;
+  r.draining = draining_;
   for (const auto& [identity, index] : sessions_) {
     const Connection& c = carriers_.at(index);
     r.peers.push_back({.name = c.name,

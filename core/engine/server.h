@@ -76,7 +76,7 @@ class ServerEngine {
   ServerRule rule_;
 
   HalfOpen half_open_;
-  DrainTable drained_;
+  std::uint32_t draining_ = 0;
   ReplayCache replays_;
   RateLimiter failures_, clock_sources_;
   Bucket clock_replies_, curve_;

@@ -32,12 +32,12 @@ std::size_t ServerEngine::read_opening(Connection& c, Bytes stream, Now now) {
 void ServerEngine::drain(Connection& c, Drop why, Now now) {
   counters_.drop(why);
   log(Level::debug, "silent towards {}: {}", c.endpoint.text(), name(why));
-  forget_opening(c, now);
+  if (c.phase == Phase::confirming) pool_.release(c.identity, now.mono);
+  half_open_.fail(c.id.index);
+  if (c.phase != Phase::draining) ++draining_;
   c.phase = Phase::draining;
   c.gate.reset();
   c.channel.reset();
-  if (const auto oldest = drained_.add(c.id.index)) hang_up(carriers_.at(*oldest), now);
-  if (c.phase != Phase::draining) return;
   if (c.deadline <= now.mono) return hang_up(c, now);
   carriers_.deadlines.set(c.id.index, c.deadline);
 }

@@ -83,6 +83,7 @@ struct ServerConfig : Common {
   std::optional<Prefix> pool_v6;  // given, or filled in once derived
   std::optional<Address> address_v6;
   std::uint32_t max_clients = 0;
+  std::uint32_t max_connections = 4096;  // of one client at a time; 0: no limit
   bool isolate = true;
   bool nat = true;
   std::optional<Address> external;  // EXT-IP

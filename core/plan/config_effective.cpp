@@ -93,8 +93,9 @@ std::string text_of(const ServerConfig& c) {
       "first_lease = {}\npool6 = {}\naddress6 = {}\n",
       listen_value(c), c.pool_v4.text(), c.address_v4.text(), or_auto(c.first_lease),
       pool6_value(c), or_auto(address6));
-  out += fmt::format("max_clients = {}\nisolate = {}\nserver_lan = {}\nnat = {}\next_ip = {}\n",
-                     c.max_clients, c.isolate, list(c.server_lan), c.nat, or_auto(c.external));
+  out += fmt::format("max_clients = {}\nmax_connections = {}\n", c.max_clients, c.max_connections);
+  out += fmt::format("isolate = {}\nserver_lan = {}\nnat = {}\next_ip = {}\n", c.isolate,
+                     list(c.server_lan), c.nat, or_auto(c.external));
   out += fmt::format("push_dns = {}\n\n[dns]\nforward = {}\n", list(c.push_dns), c.dns_forward);
   return out;
 }

@@ -45,6 +45,7 @@ constexpr KnownKey kKeys[] = {
     {"server", "address6", For::server},
     {"server", "first_lease", For::server},
     {"server", "max_clients", For::server},
+    {"server", "max_connections", For::server},
     {"server", "isolate", For::server},
     {"server", "server_lan", For::server},
     {"server", "nat", For::server},

@@ -311,6 +311,9 @@ class Reader {
     if (const auto most = server.integer("max_clients", 0, 0xffffff)) {
       out.max_clients = static_cast<std::uint32_t>(*most);
     }
+    if (const auto most = server.integer("max_connections", 0, 0xffffff)) {
+      out.max_connections = static_cast<std::uint32_t>(*most);
+    }
     out.isolate = server.boolean("isolate").value_or(out.isolate);
     out.nat = server.boolean("nat").value_or(out.nat);
     out.external = server.address("ext_ip");

@@ -194,6 +194,7 @@ Plan plan_server(const ServerConfig& config) {
   forward.masquerade = config.nat;
   forward.external = config.external;
   forward.isolate = config.isolate;
+  forward.max_connections = config.max_connections;
   forward.server_lan = config.server_lan;
   forward.listen = config.listen;
   relay(config, forward);

@@ -81,10 +81,11 @@ struct Forward {
   Prefix pool_v4;
   std::optional<Prefix> pool_v6;
   bool masquerade = true;
-  std::optional<Address> external;  // translate to this address
-  bool isolate = true;              // also enforced by the engine
-  std::vector<Prefix> server_lan;   // private networks of the server that clients may reach
-  std::vector<Endpoint> listen;     // our own ports, kept out of the NAT's range
+  std::optional<Address> external;    // translate to this address
+  bool isolate = true;                // also enforced by the engine
+  std::uint32_t max_connections = 0;  // of one client at a time; 0: no limit
+  std::vector<Prefix> server_lan;     // private networks of the server that clients may reach
+  std::vector<Endpoint> listen;       // our own ports, kept out of the NAT's range
   // Look-ups of clients: sent to our address (first), answered by the host's resolver (second).
   std::vector<std::pair<Address, Address>> relayed;
   std::vector<Address> resolvers;  // whom clients may ask besides

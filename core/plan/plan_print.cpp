@@ -71,6 +71,7 @@ std::string line(const Forward& s) {
     out += s.masquerade ? ", translated" : ", not translated";
   }
   out += s.isolate ? ", clients apart" : ", clients reach each other";
+  if (s.max_connections != 0) out += fmt::format(", {} connections each", s.max_connections);
   if (!s.server_lan.empty()) out += ", also to " + join(s.server_lan);
   for (const auto& [own, theirs] : s.relayed) {
     out += fmt::format("; look-ups at {} answered by {}", own.text(), theirs.text());

@@ -2,6 +2,8 @@
 #include "tests/daemon/lab.h"
 
 #include <fmt/format.h>
+#include <sched.h>
+#include <sys/mount.h>
 
 #include <chrono>
 #include <filesystem>
@@ -167,6 +169,14 @@ Snapshot Lab::snapshot(const Namespace& ns) const {
   Snapshot s = Snapshot::take();
   ns.run([&] { s = Snapshot::take(); });
   return s;
+}
+
+bool Lab::use_resolver_file(const std::string& text) const {
+  const std::string path = directory_ + "/resolv.conf";
+  std::ofstream(path) << text;
+  return ::unshare(CLONE_NEWNS) == 0 &&
+         ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
+         ::mount(path.c_str(), "/etc/resolv.conf", nullptr, MS_BIND, nullptr) == 0;
 }
 
 std::vector<pid_t> Lab::children(pid_t parent) {

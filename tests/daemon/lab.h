@@ -64,6 +64,8 @@ class Lab {
   // The inner IPv4 address of a client's device, by the ip command; empty: none.
   std::string address(const Namespace&, const std::string& device = "vpn0") const;
   Snapshot snapshot(const Namespace&) const;
+  // A resolver file for this process and those that it starts, over the machine's own.
+  bool use_resolver_file(const std::string& text) const;
   // The process of that kind below a keeper: the engine is its child.
   static std::vector<pid_t> children(pid_t);
   const std::string& directory() const { return directory_; }

@@ -2,10 +2,6 @@
 // Look-ups of clients that the server relays to the resolver of its own host.
 
 #include <criterion/criterion.h>
-#include <sched.h>
-#include <sys/mount.h>
-
-#include <fstream>
 
 #include "tests/daemon/lab.h"
 #include "tests/daemon/traffic.h"
@@ -18,20 +14,11 @@ namespace {
 const Address kTarget = Address::parse(Lab::kTarget4).value();
 const Address kServer = Address::v4(192, 168, 192, 254);
 
-// A resolver file for this test and the processes that it starts, over the machine's own.
-bool use_resolver_file(const Lab& lab, const std::string& text) {
-  const std::string path = lab.directory() + "/resolv.conf";
-  std::ofstream(path) << text;
-  return unshare(CLONE_NEWNS) == 0 &&
-         mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
-         mount(path.c_str(), "/etc/resolv.conf", nullptr, MS_BIND, nullptr) == 0;
-}
-
 }  // namespace
 
 Test(names, are_answered_by_the_resolver_of_the_servers_host) {
   Lab lab;
-  cr_assert(use_resolver_file(lab, "nameserver 198.51.100.2\n"));
+  cr_assert(lab.use_resolver_file("nameserver 198.51.100.2\n"));
   const Responder resolver(lab.target(), 53), other(lab.target(), 54);
   Child server = lab.start_server();
   Child client = lab.start_client();
@@ -46,7 +33,7 @@ Test(names, at_a_private_resolver_of_the_server) {
   Lab lab;
   lab.ip(lab.server(), "addr add 10.99.0.1/24 dev eth1");
   lab.ip(lab.target(), "addr add 10.99.0.2/24 dev eth0");
-  cr_assert(use_resolver_file(lab, "nameserver 10.99.0.2\n"));
+  cr_assert(lab.use_resolver_file("nameserver 10.99.0.2\n"));
   const Responder resolver(lab.target(), 53), other(lab.target(), 54);
   Child server = lab.start_server();
   Child client = lab.start_client();
@@ -57,7 +44,7 @@ Test(names, at_a_private_resolver_of_the_server) {
 
 Test(names, without_a_resolver_to_share_the_server_says_so) {
   Lab lab;
-  cr_assert(use_resolver_file(lab, "nameserver 127.0.0.1\n"));
+  cr_assert(lab.use_resolver_file("nameserver 127.0.0.1\n"));
   Child server = lab.start_server();
   Child client = lab.start_client();
   cr_assert(server.output().find("clients are told of no resolver") != std::string::npos, "%s",

@@ -282,6 +282,7 @@ struct World {
     t.pool_v6 = prefix("fd09::/64");
     t.masquerade = true;
     t.isolate = true;
+    t.connections = 4096;
     t.server_private = {prefix("10.20.0.0/24"), prefix("fd20::/64")};
     return t;
   }

@@ -64,9 +64,10 @@ Test(half_open, agrees_with_a_reference_over_random_operations) {
     const auto known = reference.find(conn);
     cr_assert_eq(table.contains(conn), known != reference.end());
     if (known != reference.end()) {
-      if (random() % 2 == 0) {
-        table.pass(conn);
-        known->second.passed = true;
+      const std::uint32_t dice = test::below(random, 3);
+      if (dice != 0) {
+        (dice == 1) ? table.pass(conn) : table.fail(conn);
+        known->second.passed = dice == 1;
       } else {
         table.remove(conn);
         reference.erase(known);
@@ -88,14 +89,22 @@ Test(half_open, agrees_with_a_reference_over_random_operations) {
   }
 }
 
-Test(drain_table, the_oldest_goes_when_it_overflows) {
-  DrainTable table(3);
-  cr_assert_not(table.add(1).has_value());
-  cr_assert_not(table.add(2).has_value());
-  cr_assert_not(table.add(3).has_value());
+// What is known to be bad counts like what has said nothing, and is evicted like it.
+Test(half_open, one_that_passed_and_failed_is_evicted_like_any_other) {
+  std::mt19937 random(3);
+  const Entropy entropy = test::entropy_of(random);
+  HalfOpen table(4, 16, entropy);
+  for (std::uint32_t i = 0; i < 4; ++i) table.add(i, {i, false});
+  for (std::uint32_t i = 0; i < 3; ++i) table.pass(i);
+  table.fail(1);
+  table.fail(1);
+  table.fail(3);  // which never passed
+  std::set<std::uint32_t> victims;
+  for (int i = 0; i < 200; ++i) victims.insert(*table.place({9, false}, entropy)->evict);
+  cr_assert(victims == std::set<std::uint32_t>({1, 3}));
+  cr_assert_eq(table.size(), 4u);
   table.remove(1);
-  cr_assert_not(table.add(4).has_value());
-  cr_assert(table.add(5) == 2u);
+  cr_assert_not(table.place({9, false}, entropy)->evict.has_value());
   cr_assert_eq(table.size(), 3u);
 }
 

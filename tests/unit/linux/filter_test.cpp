@@ -114,6 +114,35 @@ Test(filter, a_client_translates_and_forwards_nothing) {
   cr_assert_null(chain(tables, "vpn_mss"));
 }
 
+// Before any translation, so that look-ups that are relayed and pings of the server count as well.
+Test(filter, connections_are_counted_by_client_and_family) {
+  FilterTable t = server();
+  cr_assert_null(chain(render(t), "vpn_count"));
+  t.connections = 100;
+  const auto tables = render(t);
+  const NftChain* c = chain(tables, "vpn_count");
+  cr_assert(c != nullptr && c->hook == NftChain::Hook::prerouting && c->priority == -150);
+  const auto rules = lines(tables, "vpn_count");
+  cr_assert_eq(rules.size(), 2u);
+  cr_assert_eq(
+      rules[0],
+      "iifname \"vpn0\" ct status ! confirmed add @vpn_count4 { ip saddr ct count over 100 } "
+      "counter drop");
+  cr_assert_eq(
+      rules[1],
+      "iifname \"vpn0\" ct status ! confirmed add @vpn_count6 { ip6 saddr ct count over 100 } "
+      "counter drop");
+  cr_assert_eq(tables[0].sets.size(), 2u);
+  for (const NftSet& set : tables[0].sets) cr_assert_eq(set.size, 256u);
+  t.pool_v4 = prefix("10.0.0.0/8");
+  cr_assert_eq(render(t)[0].sets[0].size, 65536u);
+  t.pool_v6.reset();
+  cr_assert_eq(render(t)[0].sets.size(), 1u);
+  FilterTable own = client();
+  own.connections = 100;  // a client's own are its own affair
+  cr_assert_null(chain(render(own), "vpn_count"));
+}
+
 Test(filter, sources_come_from_the_pool) {
   FilterTable t = server();
   auto raw = lines(render(t), "vpn_raw");

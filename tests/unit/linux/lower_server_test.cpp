@@ -71,6 +71,23 @@ Test(lower_server, without_ipv6) {
   cr_assert(mentions(warnings(plan::plan_server(server_config()), host), "no IPv6"));
 }
 
+Test(lower_server, connections_are_limited_where_the_kernel_can_count_them) {
+  auto config = server_config();
+  const auto limit = [&](const HostFacts& facts) {
+    for (const Object& o : lower(plan::plan_server(config), facts))
+      if (const auto* t = std::get_if<FilterTable>(&o)) return t->connections;
+    return ~0u;
+  };
+  auto host = gate();
+  cr_assert_eq(limit(host), 4096u);
+  cr_assert(!mentions(warnings(plan::plan_server(config), host), "cannot count"));
+  host.counts_connections = false;
+  cr_assert_eq(limit(host), 0u);
+  cr_assert(mentions(warnings(plan::plan_server(config), host), "cannot count"));
+  config.max_connections = 0;  // nobody asked for it
+  cr_assert(!mentions(warnings(plan::plan_server(config), host), "cannot count"));
+}
+
 Test(lower_server, its_private_networks_are_closed_unless_opened) {
   auto config = server_config();
   const auto table = [&](const HostFacts& f) {

@@ -299,6 +299,7 @@ ServerConfig random_server(Random& r) {
     c.pool_v6 = Prefix{*c.address_v6, 64}.masked();
   }
   c.max_clients = r.below(1000);
+  c.max_connections = r.below(1000);
   c.isolate = r.coin();
   c.nat = r.coin();
   if (r.coin()) c.external = r.any();
