@@ -94,6 +94,10 @@ class Machine {
   // Of that, the host's resolver only: before names are looked up, and with the wall as it is.
   std::vector<std::string> sweep_resolver(const std::string& interface);
   bool has_v6();
+  // Whom this host asks for names when there is no tunnel of ours: the resolver file as it was
+  // before we changed it; behind a stub on loopback the resolvers that the stub asks, as far as it
+  // tells; else the stub. Never more than a few.
+  std::vector<Address> outer_resolvers();
 
  private:
   struct State;

@@ -119,6 +119,8 @@ void Watch::classify(const std::uint8_t* frame, std::size_t size) {
     ++seen_.tunnel;
   } else if (internet && is_dhcp(packet)) {
     ++seen_.leases;
+  } else if (internet && expected && expected(packet)) {
+    ++seen_.expected;
   } else {
     ++seen_.clear;
     if (seen_.samples.size() < kSamples) seen_.samples.push_back(describe(type, packet));

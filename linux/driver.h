@@ -6,12 +6,14 @@
 // touched. The loop performs reads of the TUN and sends; the driver does the rest by calls that
 // never block.
 
+#include <array>
 #include <chrono>
 #include <deque>
 #include <span>
 #include <vector>
 
 #include "core/engine/engine.h"
+#include "core/engine/resolver.h"
 #include "linux/carrier.h"
 #include "linux/fd.h"
 #include "linux/keeper_link.h"
@@ -38,6 +40,10 @@ class Driver {
   int keeper_fd() const noexcept { return link_.fd(); }
   bool keeper_wants_write() noexcept { return link_.flush(); }
   void keeper_ready();
+
+  // ---- resolvers that are asked for the server's name; some may be closed
+  std::span<const Fd> resolvers() const noexcept { return resolvers_; }
+  void resolver_ready(std::size_t which);
 
   // ---- carriers
   Carrier* carrier(std::uint32_t slot) noexcept { return carriers_.at(slot); }
@@ -72,6 +78,10 @@ class Driver {
   void on(const engine::Hangup&);
   void on(const engine::Became&);
   void on(const engine::KeepCookie&);
+  void on(const engine::AskResolver&);
+  void on(const engine::SendQuery&);
+  void on(const engine::EndLookUp&);
+  void on(const engine::UseAddresses&);
   void on(const engine::Ended&);
 
   void on(plan::to_engine::Tun, Fd);
@@ -81,6 +91,7 @@ class Driver {
   void on(plan::to_engine::ReportPlease, Fd);
   void on(plan::to_engine::Stop, Fd);
   void on(plan::to_engine::NetworkChanged, Fd);
+  void on(plan::to_engine::Resolver, Fd);
 
   bool load(Carrier&);  // gathers the next pieces; false: there are none
   void fail(Carrier&, int errnum);
@@ -103,6 +114,7 @@ class Driver {
 
   std::vector<Fd> listeners_;
   TimePoint accept_again_{};
+  std::array<Fd, engine::kMostResolvers> resolvers_;
 
   CarrierTable carriers_;
   ReceiveBuffers buffers_;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: ISC
 // What the engine wants done, and what the keeper says.
 
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -16,6 +17,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr Duration kStopWithin = 300ms;
+constexpr int kDatagrams = 16;  // a turn
 constexpr std::size_t kMostPeerBytes = 16 * 1024 * 1024, kPeerBytesARead = 64 * 1024;
 
 // Up to its end rather than by its size: the calls that tell a size take names as well, and a
@@ -35,8 +37,9 @@ bool read_list(const Fd& fd, std::string& text) {
 }  // namespace
 
 void Driver::effects() {
-  for (const engine::Effect& effect : engine_.take_effects()) {
-    std::visit([this](const auto& e) { on(e); }, effect);
+  // What is done about one may bring the next.
+  for (auto some = engine_.take_effects(); !some.empty(); some = engine_.take_effects()) {
+    for (const engine::Effect& effect : some) std::visit([this](const auto& e) { on(e); }, effect);
   }
 }
 
@@ -59,6 +62,51 @@ void Driver::on(const engine::Became& became) {
 
 void Driver::on(const engine::KeepCookie& cookie) {
   link_.send(cookie);
+}
+
+void Driver::on(const engine::AskResolver& ask) {
+  link_.send(ask);
+}
+
+void Driver::on(const engine::SendQuery& q) {
+  const Fd& fd = resolvers_.at(q.resolver);
+  if (!fd) return;
+  const auto n = send(fd.get(), q.query.data(), q.query.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  if (n < 0 && errno != EAGAIN && errno != EINTR) engine_.resolver_failed(q.resolver, now_);
+}
+
+// Whoever waits for one of them to be readable is woken by the shutdown.
+void Driver::on(const engine::EndLookUp&) {
+  for (Fd& fd : resolvers_) {
+    if (fd) shutdown(fd.get(), SHUT_RDWR);
+    fd.reset();
+  }
+}
+
+void Driver::on(const engine::UseAddresses& use) {
+  link_.send(use);
+}
+
+void Driver::on(plan::to_engine::Resolver m, Fd fd) {
+  const bool given = m.errnum == 0 && fd;
+  if (engine_.resolver_opened(m.round, m.resolver, given, now_)) {
+    resolvers_.at(m.resolver) = std::move(fd);
+  }
+}
+
+void Driver::resolver_ready(std::size_t which) {
+  ByteArray<wire::kMostAnswerBytes> room;
+  const auto number = static_cast<std::uint32_t>(which);
+  for (int i = 0; i < kDatagrams && resolvers_.at(which); ++i) {
+    const auto n = recv(resolvers_[which].get(), room.data(), room.size(), MSG_DONTWAIT);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
+    if (n < 0) {  // nobody listens there, or there is no way
+      resolvers_[which].reset();
+      return engine_.resolver_failed(number, now_);
+    }
+    engine_.resolver_answered(number, Bytes(room).first(static_cast<std::size_t>(n)), now_);
+    effects();  // it may be closed now
+  }
 }
 
 void Driver::on(const engine::Ended& ended) {

@@ -7,6 +7,7 @@
 #include <cerrno>
 
 #include "core/base/log.h"
+#include "core/plan/resolv_conf.h"
 #include "crypto/hash.h"
 #include "crypto/random.h"
 #include "linux/confine.h"
@@ -51,6 +52,9 @@ engine::ClientSettings client_settings(const EngineStart& start, const plan::Cli
   s.instance = start.instance;
   s.cookie = start.cookie;
   s.endpoints = *start.endpoints;
+  if (const auto name = plan::looked_up_name(config.host)) {
+    s.look_up = engine::LookUp{*name, start.has_v6, config.port};
+  }
   s.requested_v4 = config.local_v4;
   s.expected_server_v4 = config.remote_v4;
   s.kinds = start.kinds;

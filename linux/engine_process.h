@@ -22,6 +22,7 @@ struct EngineStart {
   wire::InstanceId instance{};
   wire::CookieBytes cookie{};
   bool was_up = false;
+  bool has_v6 = true;  // addresses of IPv6 are worth looking up
   std::uint16_t kinds = 1;
 };
 

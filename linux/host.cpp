@@ -21,6 +21,7 @@
 #include "linux/keeper_loop.h"
 #include "linux/loop_choice.h"
 #include "linux/lower.h"
+#include "linux/nft.h"
 #include "linux/patience.h"
 #include "linux/socket.h"
 #include "linux/ssh_origin.h"
@@ -101,9 +102,37 @@ std::vector<Endpoint> open_server(plan::ServerConfig& c, Machine& machine, nl::S
   return endpoints;
 }
 
-// A wall that outlived an earlier process lets no look-up out; nor does a hostile network always.
-std::vector<Endpoint> find_server(const plan::ClientConfig& c, const nl::StateDir& state) {
+// A wall that outlived an earlier process lets no look-up out.
+bool behind_a_wall(const std::string& interface) {
+  try {
+    nl::NftSocket socket;
+    return nl::wall_present(socket, interface);
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+// What is known without asking anybody. Empty: nothing is.
+std::vector<Endpoint> known_server(const plan::ClientConfig& c, const nl::StateDir& state) {
+  std::vector<Endpoint> out;
+  for (const Address& a : plan::hosts_addresses(nl::read_text("/etc/hosts"), c.host)) {
+    out.push_back({a, c.port});
+  }
+  return out.empty() ? state.recall(c.host, c.port) : out;
+}
+
+// Behind a wall the engine asks, by the way that the wall leaves it; it asks anyway when what is
+// found here leads to no session. Elsewhere the host's own ways of finding names come first: it
+// knows more of them. A hostile network need not let them through.
+std::vector<Endpoint> find_server(const plan::ClientConfig& c, const nl::StateDir& state,
+                                  Machine& machine) {
   if (Address::parse(c.host)) return resolve(c.host, c.port);
+  if (behind_a_wall(c.interface)) {
+    std::vector<Endpoint> known = known_server(c, state);
+    const bool can_ask =
+        plan::looked_up_name(c.host).has_value() && !machine.outer_resolvers().empty();
+    if (!known.empty() || can_ask) return known;
+  }
   try {
     std::vector<Endpoint> found = resolve(c.host, c.port);
     state.remember(c.host, found);
@@ -116,10 +145,11 @@ std::vector<Endpoint> find_server(const plan::ClientConfig& c, const nl::StateDi
   }
 }
 
-std::vector<Endpoint> open_client(const plan::ClientConfig& c, nl::StateDir& state,
-                                  nl::KeeperFiles& files) {
+std::vector<Endpoint> open_client(const plan::ClientConfig& c, Machine& machine,
+                                  nl::StateDir& state, nl::KeeperFiles& files) {
   files.instance = state.instance(c.host, c.interface);
-  std::vector<Endpoint> endpoints = find_server(c, state);
+  files.has_v6 = machine.has_v6();
+  std::vector<Endpoint> endpoints = find_server(c, state, machine);
   if (endpoints.size() > plan::kMaxEndpoints) endpoints.resize(plan::kMaxEndpoints);
   return endpoints;
 }
@@ -175,7 +205,7 @@ Exit run(plan::Config config, const Places& places, const Caution& caution) {
   auto* server = std::get_if<plan::ServerConfig>(&config);
   auto endpoints = server != nullptr
                        ? open_server(*server, machine, state, files)
-                       : open_client(std::get<plan::ClientConfig>(config), state, files);
+                       : open_client(std::get<plan::ClientConfig>(config), machine, state, files);
   if (server == nullptr) {
     spare_the_administrator(std::get<plan::ClientConfig>(config), endpoints, caution);
   }

@@ -90,6 +90,7 @@ void KeeperLoop::start_engine() {
   start.instance = files_.instance;
   start.cookie = keeper_.cookie();
   start.was_up = keeper_.was_up();
+  start.has_v6 = files_.has_v6;
   if (const auto* tunnel = keeper_.tunnel()) start.kinds = tunnel->kinds();
   const pid_t parent = getpid();
   const pid_t child = fork();
@@ -194,6 +195,22 @@ void KeeperLoop::perform(const plan::action::Dial& dial) {
 
 void KeeperLoop::perform(const plan::action::Refuse& refuse) {
   tell(plan::to_engine::Dialled{refuse.conn, refuse.errnum});
+}
+
+void KeeperLoop::perform(const plan::action::DialResolver& a) {
+  plan::to_engine::Resolver answer{a.asked.round, a.asked.resolver, 0};
+  try {
+    const Fd fd = asking_socket({a.to, wire::kDnsPort}, keeper_.common().fwmark);
+    tell(answer, fd.get());
+  } catch (const Error& e) {
+    log(Level::debug, "{}", e.what());
+    answer.errnum = static_cast<std::uint32_t>(e.errnum() > 0 ? e.errnum() : EIO);
+    tell(answer);
+  }
+}
+
+void KeeperLoop::perform(const plan::action::RefuseResolver& a) {
+  tell(plan::to_engine::Resolver{a.asked.round, a.asked.resolver, a.errnum});
 }
 
 void KeeperLoop::perform(const plan::action::KillEngine& a) {

@@ -27,6 +27,7 @@ struct KeeperFiles {
   std::vector<Fd> listeners;
   wire::InstanceId instance{};  // client only
   std::string run_directory;
+  bool has_v6 = true;  // client only
 };
 
 class KeeperLoop {
@@ -51,6 +52,8 @@ class KeeperLoop {
   void perform(const plan::action::SendNetworkChanged&);
   void perform(const plan::action::Dial&);
   void perform(const plan::action::Refuse&);
+  void perform(const plan::action::DialResolver&);
+  void perform(const plan::action::RefuseResolver&);
   void perform(const plan::action::KillEngine&);
   void perform(const plan::action::StartEngine&);
   void perform(const plan::action::Finish&);

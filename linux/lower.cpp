@@ -7,6 +7,7 @@
 #include <array>
 
 #include "core/base/error.h"
+#include "core/wire/look_up.h"
 #include "linux/networks.h"
 
 namespace vpnd::nl {
@@ -117,6 +118,7 @@ class Lowering {
     out.stays = wall.stays;
     out.mark = wall.own_traffic;
     out.endpoints = wall.endpoints;
+    out.asked = wall.asked;
     out.guarded = wall.guarded;
     out.own = wall.addresses;
     out.guard_names = wall.guard_names;
@@ -317,15 +319,18 @@ class Lowering {
         }
       }
     }
-    for (const Endpoint& endpoint : capture.endpoints) {
-      if (!endpoint.address.is_v4()) continue;
+    const auto add = [&](const Endpoint& to, bool udp) {
+      if (!to.address.is_v4()) return;
       Rule rule;
       rule.priority = kServerRule;
-      rule.to = endpoint;
+      rule.to = to;
+      rule.udp = udp;
       rule.root_only = true;
       rule.table = by_gateway ? after(capture.table) : kMain;
       out_.emplace_back(rule);
-    }
+    };
+    for (const Endpoint& endpoint : capture.endpoints) add(endpoint, false);
+    for (const Address& a : capture.asked) add({a, wire::kDnsPort}, true);
   }
 
   void capture_rules(const plan::Capture& capture, Family family) {

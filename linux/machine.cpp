@@ -10,16 +10,22 @@
 
 #include "core/base/log.h"
 #include "core/host.h"
+#include "core/plan/resolv_conf.h"
 #include "linux/apply.h"
 #include "linux/lower.h"
 #include "linux/nft.h"
 #include "linux/patience.h"
+#include "linux/resolver_file.h"
+#include "linux/text_file.h"
 #include "linux/tun.h"
 
 namespace vpnd::host {
 namespace {
 
 constexpr int kMostNames = 1000;
+// Whom systemd-resolved and NetworkManager's dnsmasq ask.
+constexpr const char* kBehindStubs[] = {"/run/systemd/resolve/resolv.conf",
+                                        "/run/NetworkManager/no-stub-resolv.conf"};
 
 struct Change {
   nl::Object object;
@@ -251,6 +257,17 @@ std::vector<std::string> Machine::sweep(const std::string& interface, bool serve
 
 std::vector<std::string> Machine::sweep_resolver(const std::string& interface) {
   return state_->host.sweep_resolver(interface, state_->places.state);
+}
+
+std::vector<Address> Machine::outer_resolvers() {
+  const auto named = plan::nameservers(nl::resolver_file_before(state_->places.state));
+  if (auto own = plan::askable(named); !own.empty()) return own;
+  for (const char* path : kBehindStubs) {
+    if (auto behind = plan::askable(plan::nameservers(nl::read_text(path))); !behind.empty()) {
+      return behind;
+    }
+  }
+  return named;
 }
 
 bool Machine::has_v6() {

@@ -101,6 +101,10 @@ std::string line(const Wall& w) {
     out += fmt::format("; our own to {} with mark {}", fmt::join(servers, " "),
                        static_cast<std::uint32_t>(w.mark));
   }
+  if (!w.asked.empty()) {
+    out += fmt::format("; our own look-up at {} with mark {}", list(w.asked),
+                       static_cast<std::uint32_t>(w.mark));
+  }
   std::vector<std::string> local;
   for (const Wall::Local& l : w.local) {
     local.push_back(l.prefix.text() + (l.interface.empty() ? "" : " on " + l.interface));

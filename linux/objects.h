@@ -45,7 +45,8 @@ struct Rule {
   Table table{};
   std::optional<Fwmark> mark;
   bool invert = false;            // "not fwmark"
-  std::optional<Endpoint> to;     // with ip_protocol: `to ADDR ipproto tcp dport PORT`
+  std::optional<Endpoint> to;     // `to ADDR ipproto tcp dport PORT`
+  bool udp = false;               // with `to`: udp instead
   bool root_only = false;         // uidrange 0-0
   bool suppress_default = false;  // suppress_prefixlength 0
   friend bool operator==(const Rule&, const Rule&) = default;
@@ -109,6 +110,7 @@ struct Wall {
   bool stays = false;  // outlives a clean stop as well
   Fwmark mark{};
   std::vector<Endpoint> endpoints;  // by TCP and with the mark; empty: nothing of ours goes out
+  std::vector<Address> asked;       // by UDP, port 53, and with the mark
   std::vector<Prefix> guarded;      // what may leave by the tunnel only
   std::vector<Address> own;         // the tunnel's addresses; empty: there is no tunnel yet
   std::vector<Local> local;         // stays possible past the tunnel, but for name look-ups

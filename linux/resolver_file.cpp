@@ -186,6 +186,14 @@ bool restore_resolver_file(const std::string& interface, const std::string& stat
   return true;
 }
 
+std::string resolver_file_before(const std::string& state_directory) {
+  Found found = look(kResolverFile);
+  if (mark_of(found)) {
+    found = look(kResolverBackup).there ? look(kResolverBackup) : look(saved_in(state_directory));
+  }
+  return found.text.value_or("");
+}
+
 bool resolver_file_is_ours(const std::string& interface) {
   const auto mark = mark_of(look(kResolverFile));
   return mark && mark->interface == interface;

@@ -28,6 +28,9 @@ std::string write_resolver_file(const DnsServers&, const std::string& state_dire
 // Error.
 bool restore_resolver_file(const std::string& interface, const std::string& state_directory);
 
+// What stands there, or, if that is ours, what waits behind it.
+std::string resolver_file_before(const std::string& state_directory);
+
 bool resolver_file_is_ours(const std::string& interface);
 
 // Do we share the resolver file with `first`, a process of another network namespace? Changing it

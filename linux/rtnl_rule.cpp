@@ -13,7 +13,7 @@ namespace vpnd::nl {
 namespace {
 
 constexpr std::uint32_t kNoSuppression = 0xffffffff;  // how the kernel says "none" in a dump
-constexpr std::uint8_t kTcp = 6;
+constexpr std::uint8_t kTcp = 6, kUdp = 17;
 
 Message rule_message(std::uint16_t type, std::uint16_t flags, const Rule& r) {
   Message m(type, flags);
@@ -32,7 +32,7 @@ Message rule_message(std::uint16_t type, std::uint16_t flags, const Rule& r) {
   }
   if (r.to) {
     m.put(FRA_DST, r.to->address.bytes());
-    m.put8(FRA_IP_PROTO, kTcp);
+    m.put8(FRA_IP_PROTO, r.udp ? kUdp : kTcp);
     const fib_rule_port_range port{r.to->port, r.to->port};
     m.put(FRA_DPORT_RANGE, Bytes(reinterpret_cast<const std::uint8_t*>(&port), sizeof port));
   }
@@ -51,6 +51,7 @@ void parse_destination(const Attributes& at, const fib_rule_hdr& fixed, Rule& r)
   const Bytes range = at.bytes(FRA_DPORT_RANGE);
   if (range.size() == sizeof port) std::memcpy(&port, range.data(), sizeof port);
   r.to = Endpoint{to.size() == 4 ? Address::v4(to) : Address::v6(to), port.start};
+  r.udp = at.u8(FRA_IP_PROTO) == kUdp;
 }
 
 std::optional<Dumped<Rule>> parse_rule(const nlmsghdr* h) {
@@ -97,7 +98,7 @@ std::vector<Dumped<Rule>> rules(Netlink& nl, Family family) {
 
 std::string text(const Rule& r) {
   std::string line = fmt::format("rule {}", r.priority);
-  if (r.to) line += fmt::format(" to {} tcp", r.to->text());
+  if (r.to) line += fmt::format(" to {} {}", r.to->text(), r.udp ? "udp" : "tcp");
   if (r.mark) {
     line +=
         fmt::format(" {}fwmark {}", r.invert ? "not " : "", static_cast<std::uint32_t>(*r.mark));

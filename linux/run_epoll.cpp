@@ -11,7 +11,7 @@
 namespace vpnd::nl {
 namespace {
 
-enum class What : std::uint32_t { tun, keeper, listener, carrier };
+enum class What : std::uint32_t { tun, keeper, listener, resolver, carrier };
 
 std::uint64_t tag(What what, std::uint32_t which = 0) noexcept {
   return std::uint64_t{static_cast<std::uint32_t>(what)} << 32 | which;
@@ -38,6 +38,7 @@ class EpollLoop {
   Driver& driver_;
   Fd epoll_;
   Watched tun_, keeper_;
+  std::array<Watched, engine::kMostResolvers> resolvers_;
   std::vector<Watched> listeners_;
 };
 
@@ -90,6 +91,11 @@ void EpollLoop::watch_all() {
     const auto data = tag(What::listener, static_cast<std::uint32_t>(i));
     watch(listeners_[i], listeners[i].get(), wanted, data);
   }
+  const auto resolvers = driver_.resolvers();
+  for (std::size_t i = 0; i < resolvers_.size(); ++i) {
+    const auto data = tag(What::resolver, static_cast<std::uint32_t>(i));
+    watch(resolvers_[i], resolvers[i].get(), EPOLLIN, data);
+  }
 }
 
 void EpollLoop::serve(Carrier& c) {
@@ -122,6 +128,8 @@ void EpollLoop::happened(const epoll_event& e) {
       return driver_.keeper_ready();
     case What::listener:
       return driver_.accept_ready(which);
+    case What::resolver:
+      return driver_.resolver_ready(which);
     case What::carrier:
       break;
   }

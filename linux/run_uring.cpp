@@ -12,7 +12,17 @@ namespace {
 
 // What a completion belongs to: the upper half of its user data; the lower half is a carrier's
 // slot or a listener's number. A slot is not given away while something of it is in flight.
-enum class What : std::uint32_t { ignored, tun, keeper, keeper_write, listener, poll, recv, send };
+enum class What : std::uint32_t {
+  ignored,
+  tun,
+  keeper,
+  keeper_write,
+  listener,
+  resolver,
+  poll,
+  recv,
+  send
+};
 constexpr std::uint8_t kReading = 1, kSending = 2;
 
 std::uint64_t tag(What what, std::uint32_t which = 0) noexcept {
@@ -38,6 +48,7 @@ class UringLoop {
   bool tun_armed_ = false, tun_cancelled_ = false;
   bool keeper_armed_ = false, keeper_write_armed_ = false;
   std::vector<bool> listener_armed_;
+  std::array<bool, engine::kMostResolvers> resolver_armed_{};
 };
 
 void UringLoop::run() {
@@ -94,6 +105,12 @@ void UringLoop::arm() {
     poll(listeners[i].get(), POLLIN, tag(What::listener, static_cast<std::uint32_t>(i)));
     listener_armed_[i] = true;
   }
+  const auto resolvers = driver_.resolvers();
+  for (std::size_t i = 0; i < resolvers.size(); ++i) {
+    if (resolver_armed_[i] || !resolvers[i]) continue;
+    poll(resolvers[i].get(), POLLIN, tag(What::resolver, static_cast<std::uint32_t>(i)));
+    resolver_armed_[i] = true;
+  }
 }
 
 void UringLoop::arm(Carrier& c) {
@@ -144,6 +161,9 @@ void UringLoop::complete(std::uint64_t data, int result) {
     case What::listener:
       listener_armed_[which] = false;
       return driver_.accept_ready(which);
+    case What::resolver:
+      resolver_armed_[which] = false;
+      return driver_.resolver_ready(which);
     case What::poll:
     case What::recv:
     case What::send:

@@ -72,6 +72,19 @@ Fd dialling_socket(const Endpoint& to, Fwmark mark) {
   return fd;
 }
 
+Fd asking_socket(const Endpoint& to, Fwmark mark) {
+  const int family = to.address.is_v4() ? AF_INET : AF_INET6;
+  Fd fd(::socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_UDP));
+  if (!fd) throw Error("make a UDP socket", errno, {}, Exit::os);
+  set(fd, SOL_SOCKET, SO_MARK, static_cast<std::uint32_t>(mark), "SO_MARK");
+  sockaddr_storage address{};
+  const int length = to_sockaddr(to, address);
+  if (::connect(fd.get(), generic(address), static_cast<socklen_t>(length)) != 0) {
+    throw Error(fmt::format("reach the resolver {}", to.text()), errno, {}, Exit::unavailable);
+  }
+  return fd;
+}
+
 Fd listening_socket(const Endpoint& on, bool dual) {
   Fd fd = stream_socket(on);
   set(fd, SOL_SOCKET, SO_REUSEADDR, 1, "SO_REUSEADDR");

@@ -18,6 +18,8 @@ namespace vpnd::nl {
 // it may be had. connect() was called and may be in progress; its outcome is SO_ERROR once the
 // socket is writable. Throws Error.
 Fd dialling_socket(const Endpoint&, Fwmark);
+// A datagram socket, non-blocking, close-on-exec, marked and connected. Throws Error.
+Fd asking_socket(const Endpoint&, Fwmark);
 // Listening, SO_REUSEADDR, backlog 4096, the same options. v6 endpoints are V6ONLY, unless the
 // address is "::" and `dual` is set. Throws Error; port in use is Exit::temporary.
 Fd listening_socket(const Endpoint&, bool dual);

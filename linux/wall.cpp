@@ -85,6 +85,9 @@ class Chain {
       allow({ours, to(Prefix::host(e.address)), NftProtocol{kTcp}, NftPort{e.port}},
             "the tunnel itself");
     }
+    for (const Address& a : wall_.asked) {
+      allow({ours, to(Prefix::host(a)), NftProtocol{kUdp}, NftPort{kDns}}, "the server's name");
+    }
   }
 
   void link() {

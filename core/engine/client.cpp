@@ -27,6 +27,9 @@ ClientEngine::ClientEngine(ClientSettings&& settings, const Room& room, Entropy 
       started_(now.mono),
       was_up_(settings_.was_up) {
   attempts_.reserve(kMaxAttempts + 1);
+  if (settings_.look_up) {
+    resolver_.emplace(settings_.look_up->name, settings_.look_up->v6, entropy_, effects_);
+  }
   if (!was_up_ && settings_.timeout > Duration::zero()) give_up_at_ = now.mono + settings_.timeout;
   down_since_ = now.mono;
   enter(was_up_ ? ClientState::reconnecting : ClientState::connecting, now);
@@ -38,6 +41,7 @@ void ClientEngine::enter(ClientState state, Now now) {
   state_ = state;
   state_since_ = now.mono;
   if (state != ClientState::up) effects_.push_back(Became{state, {}, {}});
+  plan_look_up(now);
 }
 
 Duration ClientEngine::spread(Duration base, unsigned percent) {
@@ -72,10 +76,23 @@ void ClientEngine::make_room(Now now) {
   hang_up(victim, now);
 }
 
+// Every second time where the last session was had: an answer with many addresses, which anybody
+// may have forged, does not keep us from there.
+std::size_t ClientEngine::next_endpoint() noexcept {
+  const auto& all = settings_.endpoints;
+  const std::size_t turn = turn_++;
+  const auto good = last_good_ ? std::ranges::find(all, *last_good_) : all.end();
+  if (good == all.end() || all.size() == 1) return turn % all.size();
+  const auto at = static_cast<std::size_t>(good - all.begin());
+  if (turn % 2 == 0) return at;
+  return (at + 1 + turn / 2 % (all.size() - 1)) % all.size();
+}
+
 void ClientEngine::start_try(Now now) {
+  if (settings_.endpoints.empty()) return;  // until the name is looked up
   count_silent_tries();
   make_room(now);
-  const std::size_t n = next_endpoint_++ % settings_.endpoints.size();
+  const std::size_t n = next_endpoint();
   Connection& c = carriers_.open(settings_.endpoints[n], Phase::dialing, now.mono);
   carriers_.deadlines.set(c.id.index, now.mono + kAttemptLife);
   attempts_.push_back(c.id.index);
@@ -119,6 +136,7 @@ void ClientEngine::closed(ConnId id, int errnum, Now now) {
 void ClientEngine::lost(std::string_view why, Now now) {
   log(Level::notice, "session lost ({}), connecting again", why);
   down_since_ = now.mono;
+  turn_ = 0;
   enter(ClientState::reconnecting, now);
   next_try_ = std::max(now.mono, last_try_ + kTryInterval);
 }
@@ -138,6 +156,12 @@ void ClientEngine::end(Exit code, std::string line, std::string remedy, Now now)
 }
 
 void ClientEngine::give_up(Now now) {
+  if (settings_.endpoints.empty()) {
+    return end(Exit::unavailable,
+               fmt::format("the name {} does not resolve: no resolver knows it",
+                           settings_.look_up->name.text()),
+               {}, now);
+  }
   const std::string host = settings_.endpoints.front().text();
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(settings_.timeout).count();
   if (last_refusal_ == wire::Status::busy) {
@@ -163,7 +187,7 @@ void ClientEngine::give_up(Now now) {
 
 TimePoint ClientEngine::next_wake() const noexcept {
   if (ended_ || state_ == ClientState::idle) return carriers_.deadlines.next();
-  return std::min({carriers_.deadlines.next(), next_try_, give_up_at_});
+  return std::min({carriers_.deadlines.next(), next_try_, give_up_at_, next_look_up()});
 }
 
 void ClientEngine::tick(Now now) {
@@ -188,9 +212,11 @@ void ClientEngine::wake(Now now) {
   tick(now);
   if (ended_ || state_ == ClientState::idle) return;
   if (now.mono >= give_up_at_) return give_up(now);
-  if (now.mono < next_try_) return;
+  look_up_due(now);
+  if (ended_ || now.mono < next_try_) return;
   next_try_ = kNever;
-  failed_in_a_row_ = 0;
+  // Or two that refuse at once would be asked for ever without a pause.
+  if (failed_in_a_row_ >= settings_.endpoints.size()) failed_in_a_row_ = 0;
   if (state_ == ClientState::blocked) {
     down_since_ = now.mono;
     enter(was_up_ ? ClientState::reconnecting : ClientState::connecting, now);
@@ -217,6 +243,7 @@ void ClientEngine::network_changed(Now now) {
   if (trying()) {
     next_try_ = now.mono;
     down_since_ = now.mono;
+    look_up_again(now);
   } else if (attempts_.empty()) {
     start_try(now);
   }

@@ -9,6 +9,7 @@
 #include "core/engine/carriers.h"
 #include "core/engine/delivery.h"
 #include "core/engine/engine.h"
+#include "core/engine/resolver.h"
 
 namespace vpnd::engine {
 
@@ -19,6 +20,9 @@ class ClientEngine {
   void connected(ConnId, Now);
   void closed(ConnId, int errnum, Now);
   std::size_t received(ConnId, MutBytes stream, TunBatch&, Now);
+  bool resolver_opened(std::uint32_t round, std::uint32_t resolver, bool given, Now);
+  void resolver_answered(std::uint32_t resolver, Bytes message, Now);
+  void resolver_failed(std::uint32_t resolver, Now);
   Drop from_tun(wire::Slot&, const wire::VnetHeader&, std::size_t size) noexcept;
   TimePoint next_wake() const noexcept;
   void wake(Now);
@@ -35,6 +39,7 @@ class ClientEngine {
   // client.cpp: states and attempts
   void enter(ClientState, Now);
   void start_try(Now);
+  std::size_t next_endpoint() noexcept;
   void count_silent_tries() noexcept;
   void make_room(Now);
   void schedule_try(Now);
@@ -50,6 +55,14 @@ class ClientEngine {
     return state_ == ClientState::connecting || state_ == ClientState::reconnecting;
   }
   Duration spread(Duration base, unsigned percent);
+
+  // client_look_up.cpp: the server's name
+  void plan_look_up(Now);
+  void look_up_again(Now);
+  void look_up_due(Now);
+  void looked_up(Now);
+  void use(std::span<const Address> found, Now);
+  TimePoint next_look_up() const noexcept;
 
   // client_session.cpp: the handshake and what comes after it
   void send_opening(Connection&, Now);
@@ -70,12 +83,17 @@ class ClientEngine {
   Carriers carriers_;
   std::vector<Effect> effects_;
 
+  std::optional<Resolver> resolver_;  // where there is a name to look up
+  TimePoint look_up_at_ = kNever;
+  Duration look_up_wait_{};
+
   ClientState state_ = ClientState::idle;
   TimePoint state_since_{}, started_{}, down_since_{};
   TimePoint next_try_ = kNever, last_try_{}, give_up_at_ = kNever;
   std::vector<std::uint32_t> attempts_;  // oldest first
   std::optional<std::uint32_t> current_;
-  std::size_t next_endpoint_ = 0, failed_in_a_row_ = 0;
+  std::size_t turn_ = 0, failed_in_a_row_ = 0;
+  std::optional<Endpoint> last_good_;  // where the last session was had
   unsigned silent_tries_ = 0;
   std::int64_t clock_offset_ms_ = 0;
   bool was_up_ = false, any_connected_ = false, ended_ = false;

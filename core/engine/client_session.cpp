@@ -163,6 +163,7 @@ void ClientEngine::win(Connection& c, Now now) {
   ++counters_.handshakes;
   if (was_up_) ++counters_.reconnects;
   was_up_ = true;
+  last_good_ = c.endpoint;
   log(Level::notice, "session with {} is up, address {}", c.endpoint.text(),
       hello.lease.client_v4.address.text());
   enter(ClientState::up, now);

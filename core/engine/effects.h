@@ -7,6 +7,7 @@
 #include <variant>
 #include <vector>
 
+#include "core/base/addr.h"
 #include "core/base/error.h"
 #include "core/base/time.h"
 #include "core/wire/channel.h"
@@ -46,12 +47,30 @@ struct Became {
 struct KeepCookie {
   wire::CookieBytes cookie{};
 };
+// Client: a new socket is wanted, to number `resolver` of those that this host asks; answer with
+// resolver_opened(). A new one each time has a new port, which who forges answers must guess.
+struct AskResolver {
+  std::uint32_t round = 0;
+  std::uint32_t resolver = 0;
+};
+// One datagram to that resolver, by the socket that was opened for it; if that fails, say
+// resolver_failed().
+struct SendQuery {
+  std::uint32_t resolver = 0;
+  std::vector<std::uint8_t> query;
+};
+struct EndLookUp {};  // close the sockets to resolvers
+// Client: where the server may be, from now on. Dial counts in this list.
+struct UseAddresses {
+  std::vector<Address> addresses;
+};
 // Client: the engine is done and will not go on; the program ends with this.
 struct Ended {
   Exit code = Exit::failure;
   std::string line, remedy;
 };
 
-using Effect = std::variant<Dial, Hangup, Became, KeepCookie, Ended>;
+using Effect = std::variant<Dial, Hangup, Became, KeepCookie, AskResolver, SendQuery, EndLookUp,
+                            UseAddresses, Ended>;
 
 }  // namespace vpnd::engine

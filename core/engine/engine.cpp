@@ -48,6 +48,18 @@ std::size_t Engine::received(ConnId id, MutBytes stream, TunBatch& tun, Now now)
                  : server_->received(id, stream, tun, now);
 }
 
+bool Engine::resolver_opened(std::uint32_t round, std::uint32_t resolver, bool given, Now now) {
+  return client_ && client_->resolver_opened(round, resolver, given, now);
+}
+
+void Engine::resolver_answered(std::uint32_t resolver, Bytes message, Now now) {
+  if (client_) client_->resolver_answered(resolver, message, now);
+}
+
+void Engine::resolver_failed(std::uint32_t resolver, Now now) {
+  if (client_) client_->resolver_failed(resolver, now);
+}
+
 wire::Slot Engine::slot() noexcept {
   return (client_ ? client_->carriers() : server_->carriers()).slot();
 }

@@ -91,6 +91,13 @@ class Engine {
     return wire::kRecordHeader + wire::kMaxPlaintext + wire::kMaxTagRoom;
   }
 
+  // ---- client: looking the server's name up
+  // What AskResolver asked for is there (`given`), or cannot be had. False: close it, it is not
+  // wanted any more.
+  bool resolver_opened(std::uint32_t round, std::uint32_t resolver, bool given, Now);
+  void resolver_answered(std::uint32_t resolver, Bytes message, Now);
+  void resolver_failed(std::uint32_t resolver, Now);
+
   // ---- from the TUN
   // A slot to read into; empty when every slot is in use: read nothing until sent() was called.
   wire::Slot slot() noexcept;

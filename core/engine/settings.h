@@ -11,15 +11,24 @@
 #include "core/wire/channel.h"
 #include "core/wire/hello.h"
 #include "core/wire/keys.h"
+#include "core/wire/look_up.h"
 #include "core/wire/offload.h"
 
 namespace vpnd::engine {
+
+// How the server is found when its name leads elsewhere than it did.
+struct LookUp {
+  wire::DnsName name;
+  bool v6 = true;  // this host has IPv6
+  std::uint16_t port = 443;
+};
 
 struct ClientSettings {
   wire::ClientIdentity identity;
   wire::InstanceId instance{};
   wire::CookieBytes cookie{};           // of an earlier session, or zero
-  std::vector<Endpoint> endpoints;      // tried in turn
+  std::vector<Endpoint> endpoints;      // tried in turn; may be empty with a name to look up
+  std::optional<LookUp> look_up;        // none: the endpoints are all there is
   std::optional<Address> requested_v4;  // a lease that differs from it is an error naming both
   std::optional<Address> expected_server_v4;  // REMOTE-IP given: likewise
   bool want_v6 = true;

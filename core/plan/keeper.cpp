@@ -57,6 +57,7 @@ void Keeper::prepare() {
 void Keeper::engine_started(TimePoint now) {
   engine_ = EngineState::starting;
   started_ = now;
+  state_ = ClientState::idle;
   head_ = {};
   rows_.clear();
 }
@@ -94,28 +95,32 @@ Actions Keeper::on(const engine::Dial& m, TimePoint now) {
   if (is_server()) return violation("a server's engine wanted to connect");
   if (m.endpoint >= endpoints_.size()) return violation("it wanted to connect to no endpoint");
   if (!dials_.take(now)) return {action::Refuse{m.conn, EAGAIN}};
+  if (endpoints_[m.endpoint].port == 0) return {action::Refuse{m.conn, EADDRNOTAVAIL}};
   return {action::Dial{m.conn, endpoints_[m.endpoint]}};
 }
 
 Actions Keeper::on(const to_keeper::Became& m, TimePoint now) {
   if (is_server()) return violation("a server's engine has no client state");
   if (stopping_) return {};
+  state_ = m.state;
+  asked_.clear();
   Actions out;
   // A lease needs a device to hang on.
   if (!tunnel_ || !tunnel_->alive()) out = look(now, {});
   if (m.state == ClientState::up) {
     std::ranges::move(up(m.lease), std::back_inserter(out));
-  } else if (m.state == ClientState::blocked) {
-    settle(Posture::blocked, lease_);
-  } else if (m.state == ClientState::connecting || m.state == ClientState::reconnecting) {
-    settle(lease_ ? Posture::up : Posture::connecting, lease_);
+  } else if (m.state != ClientState::idle) {
+    settle(posture(), lease_);
   }
   return out;
 }
 
 Plan Keeper::client_plan(Posture posture, const std::optional<wire::Lease>& lease) const {
-  return plan_client(std::get<ClientConfig>(config_), endpoints_, lease ? &*lease : nullptr,
-                     posture);
+  std::vector<Endpoint> reached;
+  std::ranges::copy_if(endpoints_, std::back_inserter(reached),
+                       [](const Endpoint& e) { return e.port != 0; });
+  return plan_client(std::get<ClientConfig>(config_), reached, lease ? &*lease : nullptr, posture,
+                     asked_);
 }
 
 void Keeper::settle(Posture posture, const std::optional<wire::Lease>& lease) {
@@ -127,6 +132,7 @@ void Keeper::settle(Posture posture, const std::optional<wire::Lease>& lease) {
 
 Actions Keeper::up(const wire::Lease& lease) {
   const auto& config = std::get<ClientConfig>(config_);
+  leave_out_inner(lease);
   if (const auto why = refusal(config, endpoints_, lease)) {
     return {action::Finish{Exit::protocol, "the server's lease is refused: " + *why, {}}};
   }
@@ -193,6 +199,9 @@ Actions Keeper::on(const to_keeper::Stopped&, TimePoint) {
 Actions Keeper::engine_lost(TimePoint now) {
   const bool unready = engine_ == EngineState::starting;
   engine_ = EngineState::none;
+  // The next one counts from the start; nobody counts on places that are empty any more.
+  std::erase_if(endpoints_,
+                [this](const Endpoint& e) { return endpoints_looked_up_ && e.port == 0; });
   if (stopping_) return {action::Finish{}};
   if (unready && ++deaths_unready_ >= kMostDeathsUnready) {
     return {

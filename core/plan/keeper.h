@@ -30,6 +30,14 @@ struct Refuse {  // answer with Dialled and this errno
   engine::ConnId conn;
   std::uint32_t errnum = 0;
 };
+struct DialResolver {  // a datagram socket to its port 53; answer with Resolver
+  engine::AskResolver asked;
+  Address to;
+};
+struct RefuseResolver {  // answer with Resolver and this errno
+  engine::AskResolver asked;
+  std::uint32_t errnum = 0;
+};
 struct KillEngine {
   std::string why;
 };
@@ -41,15 +49,16 @@ struct Finish {  // end the engine, revert, print line and remedy, return the co
   std::string line, remedy;
 };
 }  // namespace action
-using Action = std::variant<action::SendListeners, action::SendTun, action::SendStop,
-                            action::SendNetworkChanged, action::Dial, action::Refuse,
-                            action::KillEngine, action::StartEngine, action::Finish>;
+using Action =
+    std::variant<action::SendListeners, action::SendTun, action::SendStop,
+                 action::SendNetworkChanged, action::Dial, action::Refuse, action::DialResolver,
+                 action::RefuseResolver, action::KillEngine, action::StartEngine, action::Finish>;
 using Actions = std::vector<Action>;
 
 class Keeper {
  public:
   // The interface has its name already. `endpoints`: the client's server, or what a server listens
-  // on. `machine` must outlive the keeper.
+  // on; none when a client's server is to be looked up first. `machine` must outlive the keeper.
   Keeper(host::Machine& machine, Config, std::vector<Endpoint> endpoints);
 
   // The device, which is down and without addresses on a client until its first lease; a client's
@@ -102,6 +111,16 @@ class Keeper {
   Actions on(const to_keeper::ReportRows&, TimePoint);
   Actions on(const engine::Ended&, TimePoint);
   Actions on(const to_keeper::Stopped&, TimePoint);
+
+  // ---- keeper_look_up.cpp: where the server's name leads
+  Actions on(const engine::AskResolver&, TimePoint);
+  Actions on(const engine::UseAddresses&, TimePoint);
+  bool looks_up() const noexcept;
+  void find_resolvers();
+  bool is_inner(const Address&, const wire::Lease&) const;
+  void leave_out_inner(const wire::Lease&);
+  Posture posture() const noexcept;
+
   Actions up(const wire::Lease&);
   Plan client_plan(Posture, const std::optional<wire::Lease>&) const;
   void settle(Posture, const std::optional<wire::Lease>&);  // throws Error
@@ -125,6 +144,9 @@ class Keeper {
   unsigned deaths_unready_ = 0;
 
   std::optional<wire::Lease> lease_;
+  engine::ClientState state_ = engine::ClientState::idle;  // as the engine last said
+  std::vector<Address> asked_;                             // resolvers that are open to it now
+  bool endpoints_looked_up_ = false;
   wire::CookieBytes cookie_{};
 
   RepairBudget repairs_left_;
@@ -140,7 +162,7 @@ class Keeper {
     TimePoint at{};
     bool take(TimePoint now) noexcept;
   };
-  Budget dials_{64, 64, 16}, lines_{200, 200, 100};
+  Budget dials_{64, 64, 16}, lines_{200, 200, 100}, asks_{32, 32, 4}, answers_{8, 8, 1};
   std::uint64_t lines_lost_ = 0;
 
   to_keeper::ReportHead head_, last_head_;

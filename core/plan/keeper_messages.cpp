@@ -33,6 +33,12 @@ template<class Io>
 void fields(Io&, to_engine::Stop&) {}
 template<class Io>
 void fields(Io&, to_engine::NetworkChanged&) {}
+template<class Io>
+void fields(Io& io, to_engine::Resolver& m) {
+  io.number(m.round);
+  io.limited(m.resolver, engine::kMostResolvers - 1);
+  io.limited(m.errnum, 4095u);
+}
 
 template<class Io>
 void fields(Io& io, to_keeper::Ready& m) {
@@ -117,6 +123,20 @@ void fields(Io& io, engine::Ended& m) {
 }
 template<class Io>
 void fields(Io&, to_keeper::Stopped&) {}
+template<class Io>
+void fields(Io& io, engine::AskResolver& m) {
+  io.number(m.round);
+  io.limited(m.resolver, engine::kMostResolvers - 1);
+}
+template<class Io>
+void fields(Io& io, engine::UseAddresses& m) {
+  auto count = static_cast<std::uint32_t>(std::min(m.addresses.size(), kMostAddresses));
+  io.limited(count, static_cast<std::uint32_t>(kMostAddresses));
+  m.addresses.resize(count);
+  m.addresses.resize(kMostAddresses);
+  for (auto& a : m.addresses) io.address(a);
+  m.addresses.resize(count);
+}
 
 template<class Variant>
 Message encode_any(Variant message) {

@@ -13,6 +13,7 @@
 
 #include "core/base/log.h"
 #include "core/engine/engine.h"
+#include "core/engine/resolver.h"
 
 namespace vpnd::plan {
 
@@ -20,6 +21,7 @@ inline constexpr std::size_t kMaxMessage = 4096;
 inline constexpr std::size_t kLogText = 512;  // longer lines are cut
 inline constexpr std::size_t kPeersAMessage = 16;
 inline constexpr std::uint32_t kMaxEndpoints = 64;
+inline constexpr std::size_t kMostAddresses = 2 * wire::kMostLookedUp;
 
 namespace to_engine {
 struct Tun {  // with its descriptor
@@ -34,10 +36,15 @@ struct Peers {};  // the client list was changed; with its descriptor, to be rea
 struct ReportPlease {};
 struct Stop {};
 struct NetworkChanged {};  // client: there is another way to the server
+struct Resolver {          // with a socket to it, unless errnum is not 0
+  std::uint32_t round = 0;
+  std::uint32_t resolver = 0;
+  std::uint32_t errnum = 0;
+};
 }  // namespace to_engine
-using ToEngine =
-    std::variant<to_engine::Tun, to_engine::Listener, to_engine::Dialled, to_engine::Peers,
-                 to_engine::ReportPlease, to_engine::Stop, to_engine::NetworkChanged>;
+using ToEngine = std::variant<to_engine::Tun, to_engine::Listener, to_engine::Dialled,
+                              to_engine::Peers, to_engine::ReportPlease, to_engine::Stop,
+                              to_engine::NetworkChanged, to_engine::Resolver>;
 
 namespace to_keeper {
 struct Ready {  // keys read, ring made, confined
@@ -62,9 +69,10 @@ struct ReportRows {  // at most kPeersAMessage
 };
 struct Stopped {};  // every peer was told
 }  // namespace to_keeper
-using ToKeeper = std::variant<to_keeper::Ready, engine::Dial, to_keeper::Became, engine::KeepCookie,
-                              to_keeper::LogLine, to_keeper::ReportHead, to_keeper::ReportRows,
-                              engine::Ended, to_keeper::Stopped>;
+using ToKeeper =
+    std::variant<to_keeper::Ready, engine::Dial, to_keeper::Became, engine::KeepCookie,
+                 to_keeper::LogLine, to_keeper::ReportHead, to_keeper::ReportRows, engine::Ended,
+                 to_keeper::Stopped, engine::AskResolver, engine::UseAddresses>;
 
 // What the engine's driver does without; Ready::fallbacks.
 enum class Fallback : std::uint32_t {

@@ -98,6 +98,7 @@ std::string Keeper::ways() {
   std::string out;
   try {
     for (std::size_t i = 0; !is_server() && i < std::min(endpoints_.size(), kMostWays); ++i) {
+      if (endpoints_[i].port == 0) continue;  // left out since
       const std::string way = machine_.way_to(endpoints_[i], common().fwmark);
       if (!way.empty()) out += (out.empty() ? "" : "; ") + way;
     }

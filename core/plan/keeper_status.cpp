@@ -48,7 +48,9 @@ std::vector<std::string> texts(const auto& values) {
 
 Status::Routing routing_of(const ClientConfig& c, const std::vector<Endpoint>& endpoints) {
   Status::Routing out;
-  out.endpoints = texts(endpoints);
+  for (const Endpoint& e : endpoints) {
+    if (e.port != 0) out.endpoints.push_back(e.text());
+  }
   out.into_tunnel = c.full ? std::vector<std::string>{"0.0.0.0/0", "::/0"} : texts(c.include);
   out.past_tunnel = texts(c.exclude);
   for (const Prefix& p : c.lan_prefixes) out.past_tunnel.push_back(p.text());

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "core/plan/resolv_conf.h"
+
 namespace vpnd::plan {
 namespace {
 
@@ -65,7 +67,7 @@ std::vector<Address> bare(const std::vector<Prefix>& prefixes) {
 }
 
 Capture capture(const ClientConfig& config, const std::vector<Endpoint>& endpoints,
-                const wire::Lease& lease) {
+                const std::vector<Address>& asked, const wire::Lease& lease) {
   Capture out;
   out.interface = config.interface;
   out.own_traffic = config.fwmark;
@@ -85,6 +87,7 @@ Capture capture(const ClientConfig& config, const std::vector<Endpoint>& endpoin
   out.refuse_v6 = any_v6 && !lease.has_v6();
   out.guard = config.kill_switch == KillSwitch::on || config.kill_switch == KillSwitch::always;
   out.endpoints = endpoints;
+  out.asked = asked;
   out.gateway = config.gateway;
   out.keep_inbound = config.keep_inbound;
   return out;
@@ -104,7 +107,7 @@ void relay(const ServerConfig& config, Forward& out) {
 }
 
 Wall wall(const ClientConfig& config, const std::vector<Endpoint>& endpoints,
-          const wire::Lease* lease, Posture posture) {
+          const std::vector<Address>& asked, const wire::Lease* lease, Posture posture) {
   Wall out;
   out.interface = config.interface;
   out.mode = config.kill_switch;
@@ -117,6 +120,7 @@ Wall wall(const ClientConfig& config, const std::vector<Endpoint>& endpoints,
   out.stays = posture == Posture::stopped;
   out.keep_inbound = config.keep_inbound;
   if (posture == Posture::connecting || posture == Posture::up) out.endpoints = endpoints;
+  out.asked = asked;
   if (lease == nullptr || posture == Posture::stopped) return out;
   out.addresses = bare(client_addresses(*lease));
   out.inner = inner_networks(*lease);
@@ -146,10 +150,13 @@ const char* posture_name(Posture posture) noexcept {
 }  // namespace
 
 Plan plan_client(const ClientConfig& config, const std::vector<Endpoint>& endpoints,
-                 const wire::Lease* lease, Posture posture) {
+                 const wire::Lease* lease, Posture posture, const std::vector<Address>& asked) {
   const std::string& name = config.interface.empty() ? config.name : config.interface;
+  // A stub on loopback is open to everybody.
+  const bool wanted = posture == Posture::connecting || posture == Posture::up;
+  const auto outside = wanted ? askable(asked) : std::vector<Address>{};
   Plan out{fmt::format("client {}: {}", name, posture_name(posture)), {}};
-  if (walled(config)) out.steps.emplace_back(wall(config, endpoints, lease, posture));
+  if (walled(config)) out.steps.emplace_back(wall(config, endpoints, outside, lease, posture));
   if (lease == nullptr || posture == Posture::stopped) return out;
   const auto addresses = client_addresses(*lease);
   const Mtu mtu = std::min(config.mtu, lease->mtu);
@@ -159,7 +166,7 @@ Plan plan_client(const ClientConfig& config, const std::vector<Endpoint>& endpoi
   out.steps.emplace_back(std::move(shield));
   out.steps.emplace_back(ClampMss{config.interface});
   out.steps.emplace_back(Interface{config.interface, mtu, addresses});
-  out.steps.emplace_back(capture(config, endpoints, *lease));
+  out.steps.emplace_back(capture(config, endpoints, outside, *lease));
   auto servers = resolvers(config, *lease);
   if (!servers.empty()) {
     out.steps.emplace_back(

@@ -23,6 +23,7 @@ struct Wall {
   KillSwitch mode = KillSwitch::on;
   Fwmark own_traffic = kDefaultFwmark;
   std::vector<Endpoint> endpoints;  // the server's, which our own traffic may reach
+  std::vector<Address> asked;       // and resolvers, which it may ask for the server's name
   std::vector<Prefix> guarded;      // 0.0.0.0/0 and ::/0, or a list
   std::vector<Address> addresses;   // the tunnel's; none: there is no tunnel yet
   std::vector<Prefix> inner;        // the tunnel's own networks: never taken for local ones
@@ -70,6 +71,7 @@ struct Capture {
   bool refuse_v6 = false;  // the server has no IPv6: what of it is captured is refused at once,
                            // rather than leak or stall
   std::vector<Endpoint> endpoints;  // the server's, for strict reverse-path filters
+  std::vector<Address> asked;       // likewise: Wall::asked
   std::optional<Address> gateway;   // next hop for marked traffic only
   bool keep_inbound = false;        // what comes in past the tunnel is answered there
   friend bool operator==(const Capture&, const Capture&) = default;
@@ -125,9 +127,10 @@ enum class Posture : std::uint8_t {
 };
 
 // `lease`: the last one; none before the first session. The interface's name must be known by then.
-// The device's MTU is the lease's, but never above the configuration's.
+// The device's MTU is the lease's, but never above the configuration's. `asked`: whom our own
+// traffic may ask for the server's name now; nobody while there is a session.
 Plan plan_client(const ClientConfig&, const std::vector<Endpoint>& endpoints,
-                 const wire::Lease* lease, Posture);
+                 const wire::Lease* lease, Posture, const std::vector<Address>& asked = {});
 Plan plan_server(const ServerConfig&);
 // What a server of the usual settings would lease; the real one comes with the session.
 wire::Lease usual_lease(const ClientConfig&);

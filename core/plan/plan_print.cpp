@@ -40,6 +40,10 @@ std::string line(const Wall& s) {
                        static_cast<std::uint32_t>(s.own_traffic));
   }
   if (!s.past_tunnel.empty()) out += ", " + join(s.past_tunnel);
+  if (!s.asked.empty()) {
+    out += fmt::format("; with that mark the server's name is asked for: udp port 53 of {}",
+                       join(s.asked));
+  }
   out += lan_text(s.lan, s.lan_prefixes);
   if (s.guard_names) {
     out += s.resolvers.empty() ? "; look-ups outside refused"

@@ -24,4 +24,31 @@ std::vector<Address> askable(const std::vector<Address>& all) {
   return out;
 }
 
+std::vector<Address> hosts_addresses(std::string_view text, std::string_view name) {
+  const auto wanted = wire::DnsName::parse(name);
+  std::vector<Address> out;
+  while (wanted && !text.empty()) {
+    std::string_view line = take_until(text, '\n');
+    line = line.substr(0, line.find('#'));
+    const auto address = Address::parse(take_word(line));
+    if (!address) continue;
+    for (auto word = take_word(line); !word.empty(); word = take_word(line)) {
+      const auto known = wire::DnsName::parse(word);
+      if (known && *known == *wanted) {
+        out.push_back(*address);
+        break;
+      }
+    }
+  }
+  return out;
+}
+
+std::optional<wire::DnsName> looked_up_name(std::string_view host) noexcept {
+  if (Address::parse(host)) return std::nullopt;
+  if (host.ends_with('.')) host.remove_suffix(1);
+  const auto dot = host.rfind('.');
+  if (dot == host.npos || host.substr(dot) == ".local") return std::nullopt;
+  return wire::DnsName::parse(host);
+}
+
 }  // namespace vpnd::plan

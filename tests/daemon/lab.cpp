@@ -140,6 +140,16 @@ Child Lab::run_client(const std::string& settings) {
   return connected(Child(words, client().fd()), 0);
 }
 
+Child Lab::start_resolver(const std::string& name, const std::string& address) const {
+  Child out(
+      {"dnsmasq", "--no-daemon", "--conf-file=/dev/null", "--user=", "--pid-file=", "--no-resolv",
+       "--no-hosts", "--listen-address=10.71.1.1", "--listen-address=203.0.113.1",
+       "--bind-interfaces", fmt::format("--address=/{}/{}", name, address)},
+      router_.fd());
+  if (!out.says("started")) throw Error("start dnsmasq: " + out.output());
+  return out;
+}
+
 Child Lab::start_client(int i, const std::vector<std::string>& options, const std::string& key_file,
                         const std::string& host) {
   return connected(begin_client(i, options, key_file, host), i);

@@ -56,6 +56,8 @@ class Lab {
   Child run_server(const std::string& settings);
   // `vpnd run` of a file with these further lines, as client 0; waits until it is connected.
   Child run_client(const std::string& settings);
+  // dnsmasq on the router, at 10.71.1.1 and 203.0.113.1; it knows that one name.
+  Child start_resolver(const std::string& name, const std::string& address) const;
   // `ip` with these words, separated by blanks.
   Finished try_ip(const Namespace&, const std::string& words) const;
   void ip(const Namespace&, const std::string& words) const;  // throws Error with its output

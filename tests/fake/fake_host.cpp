@@ -37,6 +37,11 @@ void remove(std::size_t n) {
   g_standing.erase(g_standing.begin() + static_cast<std::ptrdiff_t>(n));
 }
 
+std::vector<Address>& resolvers() {
+  static std::vector<Address> some;
+  return some;
+}
+
 std::string& way() {
   static std::string way = "eth0";
   return way;
@@ -160,6 +165,10 @@ std::string Machine::way_to(const Endpoint&, Fwmark) {
 
 std::vector<std::string> Machine::sweep(const std::string&, bool) {
   return {};
+}
+
+std::vector<Address> Machine::outer_resolvers() {
+  return fake::resolvers();
 }
 
 bool Machine::has_v6() {

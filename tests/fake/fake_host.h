@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "core/base/addr.h"
+
 namespace vpnd::fake {
 
 // What stands on the fake machine, in the order in which it was made.
@@ -18,6 +20,7 @@ unsigned calls();  // since fail_at()
 // Somebody removes the n-th thing that stands (the device is the first), and with the device all
 // that hung on it.
 void remove(std::size_t n);
-std::string& way();  // what way_to() answers
+std::vector<Address>& resolvers();  // what outer_resolvers() answers
+std::string& way();                 // what way_to() answers
 
 }  // namespace vpnd::fake

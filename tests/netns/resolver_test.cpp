@@ -325,3 +325,36 @@ Test(resolver_file, of_another_hosts_network_is_not_ours) {
     ::waitpid(pid, nullptr, 0);
   }
 }
+
+// Whom to ask for the server's name past the tunnel: never the resolver that the tunnel brought.
+Test(resolver_file, the_hosts_own_resolvers_are_known_while_ours_stand_there) {
+  cr_assert_eq(::mount("tmpfs", "/run", "tmpfs", 0, "mode=755"), 0);
+  in_fresh_etc([](Kind kind) {
+    const bool none = kind == Kind::dangling || kind == Kind::missing;
+    const std::vector<Address> wanted =
+        none ? std::vector<Address>{} : std::vector{*Address::parse("192.0.2.53")};
+    Bed bed;
+    host::Machine machine({bed.state, bed.state});
+    cr_assert(machine.outer_resolvers() == wanted, "%s: before", name(kind));
+    const auto applied = bed.host.apply({dns()});
+    cr_assert(names("10.0.0.53"));
+    cr_assert(machine.outer_resolvers() == wanted, "%s: meanwhile", name(kind));
+  });
+}
+
+Test(resolver_file, behind_a_stub_are_the_resolvers_that_it_asks) {
+  cr_assert_eq(::mount("tmpfs", "/run", "tmpfs", 0, "mode=755"), 0);
+  write(kFile, "nameserver 127.0.0.53\n");
+  const std::string state = test::temporary_directory();
+  host::Machine machine({state, state});
+  const auto outer = [&] { return machine.outer_resolvers(); };
+  cr_assert(outer() == std::vector{*Address::parse("127.0.0.53")}, "the stub, for want of better");
+  fs::create_directories("/run/NetworkManager");
+  write("/run/NetworkManager/no-stub-resolv.conf", "nameserver 192.0.2.2\n");
+  cr_assert(outer() == std::vector{*Address::parse("192.0.2.2")});
+  fs::create_directories("/run/systemd/resolve");
+  write("/run/systemd/resolve/resolv.conf", "nameserver 192.0.2.1\nnameserver 2001:db8::1\n");
+  cr_assert_eq(outer().size(), 2u);
+  write(kFile, "nameserver 127.0.0.53\nnameserver 192.0.2.3\n");
+  cr_assert(outer() == std::vector{*Address::parse("192.0.2.3")});
+}

@@ -73,6 +73,9 @@ std::vector<Rule> all_rules() {
   server.priority = 90;
   server.to = Endpoint{*Address::parse("192.0.2.1"), 443};
   server.root_only = true;
+  Rule resolver = server;
+  resolver.to->port = 53;
+  resolver.udp = true;
   Rule lan = plain;
   lan.suppress_default = true;
   lan.priority = 95;
@@ -81,7 +84,7 @@ std::vector<Rule> all_rules() {
   Rule server6 = server;
   server6.family = Family::v6;
   server6.to = Endpoint{*Address::parse("2001:db8::1"), 8443};
-  return {plain, capture, server, lan, capture6, server6};
+  return {plain, capture, server, resolver, lan, capture6, server6};
 }
 
 int index_for(Netlink& rt, const Route& r) {

@@ -14,6 +14,8 @@
 #include <fstream>
 #include <thread>
 
+#include "core/wire/ip.h"
+#include "core/wire/look_up.h"
 #include "linux/socket.h"
 
 namespace vpnd::test {
@@ -114,6 +116,33 @@ void LeakLab::probe_from(const Namespace& from, const Address& to, int port,
 
 void LeakLab::probe(const Address& to, int port, const std::string& device) const {
   probe_from(lab.client(), to, port, device);
+}
+
+void LeakLab::admit_look_ups(const Address& resolver, const std::string& text) {
+  const wire::DnsName name = wire::DnsName::parse(text).value();
+  watch_->expected = [resolver, name](Bytes packet) {
+    const auto ip = wire::parse_ip(packet);
+    if (!ip || ip->protocol != IPPROTO_UDP || ip->fragment) return false;
+    const Bytes udp = packet.subspan(ip->transport_offset);
+    if (udp.size() < 8 + 12) return false;
+    const bool there = ip->destination == resolver && load_be16(&udp[2]) == wire::kDnsPort;
+    const bool back = ip->source == resolver && load_be16(&udp[0]) == wire::kDnsPort;
+    const Bytes message = udp.subspan(8);
+    for (const auto type : {wire::DnsType::a, wire::DnsType::aaaa}) {
+      // The whole of a question, and of an answer its repetition.
+      const auto asked = wire::encode({name, type, load_be16(message.data())});
+      if (there && std::ranges::equal(message, asked)) return true;
+      if (back && message.size() >= asked.size() &&
+          std::ranges::equal(message.subspan(12, asked.size() - 12), Bytes(asked).subspan(12))) {
+        return true;
+      }
+    }
+    return false;
+  };
+}
+
+std::uint64_t LeakLab::look_ups() {
+  return watch_->take().expected;
 }
 
 std::string LeakLab::leaked() {

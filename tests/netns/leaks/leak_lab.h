@@ -51,6 +51,10 @@ class LeakLab {
   void probe_from(const Namespace&, const Address& to, int port,
                   const std::string& device = {}) const;
 
+  // From now on look-ups of exactly that name at that resolver are none.
+  void admit_look_ups(const Address& resolver, const std::string& name);
+  std::uint64_t look_ups();  // so many of these since the last call; forgets what leaked
+
   // What leaked since the last call, in words; empty: nothing did.
   std::string leaked();
   std::uint64_t frames();  // the same, as a number

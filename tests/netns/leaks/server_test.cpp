@@ -117,11 +117,7 @@ Test(leaks_server, a_users_connection_to_the_same_port_goes_through_the_tunnel) 
 Test(leaks_server, a_spoofed_name_costs_the_connection_and_nothing_else) {
   const Address victim = Address::v4(8, 8, 8, 8);
   LeakLab l(VPND_BINARY, {victim, 443});
-  Child resolver({"dnsmasq", "--no-daemon", "--conf-file=/dev/null", "--user=root",
-                  "--pid-file=", "--no-resolv", "--no-hosts", "--interface=c0", "--bind-interfaces",
-                  "--address=/server.example/8.8.8.8"},
-                 l.lab.router().fd());
-  cr_assert(resolver.says("started"), "%s", resolver.output().c_str());
+  const Child resolver = l.lab.start_resolver("server.example", "8.8.8.8");
   private_etc();
   std::ofstream("/etc/resolv.conf") << "nameserver 10.71.1.1\n";
   Child client = l.lab.begin_client(0, {}, l.lab.key(), "server.example");
@@ -129,6 +125,7 @@ Test(leaks_server, a_spoofed_name_costs_the_connection_and_nothing_else) {
   cr_assert(eventually(stands, 10), "%s", client.output().c_str());
   std::this_thread::sleep_for(std::chrono::milliseconds(300));
   (void)l.frames();  // the look-up of the name, before the wall
+  l.admit_look_ups(Address::v4(10, 71, 1, 1), "server.example");  // and those behind it
   for (const int port : {443, 80, 53}) {
     connect_as_nobody(l, victim, static_cast<std::uint16_t>(port), 0);
     l.probe(victim, port, "eth0");

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: ISC
 #include <criterion/criterion.h>
 
+#include <algorithm>
+
 #include "core/base/error.h"
+#include "linux/filter.h"
 #include "tests/support/lowered.h"
 
 using namespace vpnd;
@@ -320,4 +323,35 @@ Test(lower_client, the_resolver_is_named_when_it_can_be_reached) {
   const auto all = lines(client_plan(config), laptop());
   cr_assert(has(all, "+ route throw 192.168.1.0/24 table 42069 (v4)"));
   cr_assert(has(all, "+ route 192.168.1.53/32 dev vpn0 table 42069 (v4)"));
+}
+
+Test(lower_client, the_servers_name_is_asked_for_by_the_mark) {
+  const auto l = lease(true);
+  const auto plan = plan::plan_client(client_config(), server_endpoints(), &l, plan::Posture::up,
+                                      {address("8.8.8.8"), address("2001:db8::53")});
+  const auto objects = lower(plan, strict(laptop(), 1, 0));
+  const Wall w = only<Wall>(objects).at(0);
+  cr_assert_eq(w.asked.size(), 2u);
+  const NftTable table = render(w);
+  for (const NftChain& chain : table.chains) {
+    std::size_t asks = chain.rules.size(), refuses = chain.rules.size();
+    for (std::size_t i = chain.rules.size(); i-- > 0;) {
+      if (chain.rules[i].comment == "the server's name") asks = i;
+      if (chain.rules[i].comment == "look-up past the tunnel") refuses = i;
+    }
+    if (refuses == chain.rules.size()) continue;
+    cr_assert_lt(asks, refuses, "%s", chain.name.c_str());
+    const std::string line = text(chain.rules[asks]);
+    for (const char* part : {"mark", "8.8.8.8", "udp", "53", "accept"}) {
+      cr_assert(line.find(part) != std::string::npos, "%s: %s", part, line.c_str());
+    }
+  }
+  // The way back, for a strict reverse-path filter, which IPv6 has not.
+  const auto udp = [](const Rule& r) { return r.udp; };
+  auto rules = only<Rule>(objects);
+  cr_assert_eq(std::ranges::count_if(rules, udp), 1);
+  const Rule r = *std::ranges::find_if(rules, udp);
+  cr_assert(r.root_only && r.to == Endpoint::parse("8.8.8.8:53").value());
+  rules = only<Rule>(lower(plan, laptop()));
+  cr_assert_eq(std::ranges::count_if(rules, udp), 0);
 }

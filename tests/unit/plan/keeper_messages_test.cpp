@@ -46,13 +46,16 @@ std::vector<ToKeeper> all_to_keeper() {
           head,
           to_keeper::ReportRows{{row(), row(), row()}},
           engine::Ended{Exit::protocol, "no session", "compare keys"},
-          to_keeper::Stopped{}};
+          to_keeper::Stopped{},
+          engine::AskResolver{7, 2},
+          engine::UseAddresses{{Address::v4(203, 0, 113, 1), *Address::parse("2001:db8::1")}}};
 }
 
 std::vector<ToEngine> all_to_engine() {
-  return {to_engine::Tun{0x1f},       to_engine::Listener{},     to_engine::Dialled{{1, 2}, 111},
-          to_engine::Peers{},         to_engine::ReportPlease{}, to_engine::Stop{},
-          to_engine::NetworkChanged{}};
+  return {
+      to_engine::Tun{0x1f},        to_engine::Listener{},         to_engine::Dialled{{1, 2}, 111},
+      to_engine::Peers{},          to_engine::ReportPlease{},     to_engine::Stop{},
+      to_engine::NetworkChanged{}, to_engine::Resolver{9, 1, 111}};
 }
 
 }  // namespace
@@ -119,6 +122,13 @@ Test(keeper_messages, values_out_of_range_are_refused) {
   cr_assert(with(line, 1, static_cast<std::uint8_t>(Level::debug)));
   cr_assert_not(with(line, 1, static_cast<std::uint8_t>(Level::debug) + 1));
   cr_assert_not(with(line, 3, 255), "a length beyond its room");
+  const ToKeeper ask = engine::AskResolver{1, 0};
+  cr_assert(with(ask, 5, engine::kMostResolvers - 1));
+  cr_assert_not(with(ask, 5, engine::kMostResolvers));
+  const ToKeeper use = engine::UseAddresses{{Address::v4(203, 0, 113, 1)}};
+  cr_assert(with(use, 1, kMostAddresses));
+  cr_assert_not(with(use, 1, kMostAddresses + 1));
+  cr_assert_not(with(use, 5, 5), "of no family");
   const ToKeeper rows = to_keeper::ReportRows{{row()}};
   cr_assert_not(with(rows, 1, kPeersAMessage + 1));
 }

@@ -71,6 +71,26 @@ Test(plan, the_wall_is_the_same_in_whatever_keeps_the_session) {
             step<Wall>(stopped)->addresses.empty());
 }
 
+Test(plan, the_servers_name_is_asked_for_only_where_and_when_it_is_said) {
+  const auto l = lease(true);
+  const std::vector<Address> asked{address("192.168.1.1"), address("127.0.0.53")};
+  const auto at = [&](Posture posture, const wire::Lease* lease) {
+    return plan_client(client_config(), server_endpoints(), lease, posture, asked);
+  };
+  for (const auto* lease : {static_cast<const wire::Lease*>(nullptr), &l}) {
+    const Plan p = at(lease == nullptr ? Posture::connecting : Posture::up, lease);
+    cr_assert_eq(step<Wall>(p)->asked.size(), 1u, "a stub needs no way out");
+    cr_assert(step<Wall>(p)->asked[0] == asked[0]);
+    cr_assert(print(p).find("udp port 53 of 192.168.1.1;") != std::string::npos, "%s",
+              print(p).c_str());
+  }
+  cr_assert(step<Capture>(at(Posture::up, &l))->asked.size() == 1u);
+  cr_assert(step<Wall>(at(Posture::blocked, &l))->asked.empty());
+  cr_assert(step<Capture>(at(Posture::blocked, &l))->asked.empty());
+  cr_assert(step<Wall>(at(Posture::stopped, nullptr))->asked.empty());
+  cr_assert(step<Wall>(client_plan(client_config()))->asked.empty());
+}
+
 Test(plan, look_ups_go_to_the_leases_resolvers) {
   auto l = lease(true);
   const auto wall = [&](Posture posture) {
