@@ -139,7 +139,7 @@ struct Bench {
 
 }  // namespace
 
-Test(no_v6, of_the_server_is_told_at_once_and_nothing_leaves, .timeout = 60) {
+Test(no_v6, of_the_server_is_told_at_once_and_nothing_leaves) {
   Bench b(VPND_BINARY);
   const Namespace& ns = b.lab.client();
   refused_at_once(ns, {});
@@ -154,7 +154,7 @@ Test(no_v6, of_the_server_is_told_at_once_and_nothing_leaves, .timeout = 60) {
 }
 
 // Of these the tunnel's routes know nothing: it is the wall that refuses them.
-Test(no_v6, of_the_server_is_told_to_sockets_bound_to_the_uplink, .timeout = 60) {
+Test(no_v6, of_the_server_is_told_to_sockets_bound_to_the_uplink) {
   {
     Bench with(VPND_BINARY);
     refused_at_once(with.lab.client(), "eth0");
@@ -166,7 +166,7 @@ Test(no_v6, of_the_server_is_told_to_sockets_bound_to_the_uplink, .timeout = 60)
   cr_assert_gt(without.leaked(), 0u, "it does not take the wall to hold this");
 }
 
-Test(no_v6, of_the_clients_host_does_not_keep_ipv4_down, .timeout = 60) {
+Test(no_v6, of_the_clients_host_does_not_keep_ipv4_down) {
   for (const bool off : {true, false}) {
     Lab lab;
     const Responder target(lab.target(), kPort);
@@ -186,7 +186,7 @@ Test(no_v6, of_the_clients_host_does_not_keep_ipv4_down, .timeout = 60) {
   }
 }
 
-Test(no_v6, that_goes_while_connected_leaves_ipv4_alone, .timeout = 60) {
+Test(no_v6, that_goes_while_connected_leaves_ipv4_alone) {
   Lab lab;
   const Responder target(lab.target(), kPort);
   Child server = lab.start_server();

@@ -142,7 +142,7 @@ struct Bench {
 
 }  // namespace
 
-Test(unbound, answers_a_second_time_from_its_cache, .timeout = 60) {
+Test(unbound, answers_a_second_time_from_its_cache) {
   Bench b;
   for (int i = 0; i < 2; ++i) {
     const Answer a = b.ask("plain.example.net");
@@ -160,7 +160,7 @@ Test(unbound, answers_a_second_time_from_its_cache, .timeout = 60) {
       eventually([&] { return count(b.names->output(), "query[A] plain.example.net") == 3; }, 2));
 }
 
-Test(unbound, refuses_what_it_cannot_validate_unless_told_not_to_check, .timeout = 60) {
+Test(unbound, refuses_what_it_cannot_validate_unless_told_not_to_check) {
   Bench b;
   const Answer bogus = b.ask("www.signed.example.net", 0, true);
   cr_assert_eq(bogus.code, kServFail, "%d: %s", bogus.code, b.said().c_str());
@@ -173,7 +173,7 @@ Test(unbound, refuses_what_it_cannot_validate_unless_told_not_to_check, .timeout
 
 // The relay carries messages, it does not read them: whatever bits and options, the resolver gets
 // these very bytes, and the client those of its answer.
-Test(names, pass_the_relay_bit_by_bit, .timeout = 60) {
+Test(names, pass_the_relay_bit_by_bit) {
   Lab lab;
   cr_assert(lab.use_resolver_file("nameserver 198.51.100.2\n"));
   const Responder echo(lab.target(), 53);

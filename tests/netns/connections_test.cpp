@@ -14,7 +14,7 @@ using vpnd::nl::FilterTable;
 using vpnd::nl::install;
 using vpnd::nl::NftSocket;
 
-TestSuite(netns_connections, .init = lab::need_namespaces, .timeout = 60);
+TestSuite(netns_connections, .init = lab::need_namespaces);
 
 namespace {
 

@@ -20,7 +20,7 @@ using vpnd::nl::NftSocket;
 using vpnd::nl::NftTable;
 using vpnd::nl::NftTranslate;
 
-TestSuite(netns_port_shadow, .init = lab::need_namespaces, .timeout = 120);
+TestSuite(netns_port_shadow, .init = lab::need_namespaces);
 
 namespace {
 

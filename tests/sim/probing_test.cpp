@@ -190,7 +190,7 @@ std::vector<std::string> told_apart(const std::vector<Observed>& seen) {
   return out;
 }
 
-Test(probing, the_time_of_closing_does_not_tell_what_was_sent, .timeout = 120) {
+Test(probing, the_time_of_closing_does_not_tell_what_was_sent) {
   const auto seen = observe(21);
   const Seconds uniform = ideal();
   for (const Observed& o : seen) {
@@ -204,7 +204,7 @@ Test(probing, the_time_of_closing_does_not_tell_what_was_sent, .timeout = 120) {
 
 // The controls: a server that closes one kind at once, and one that is only a little hasty with it.
 // That kind is found, and no other.
-Test(probing, a_server_that_closes_one_kind_early_is_found_out, .timeout = 120) {
+Test(probing, a_server_that_closes_one_kind_early_is_found_out) {
   constexpr std::size_t kOdd = 5;
   const auto at_once = [](Link& l, std::size_t kind) { l.to_client.fin_sent |= kind == kOdd; };
   auto seen = observe(22, at_once);
@@ -237,7 +237,7 @@ std::size_t closed_early(Network& net, const Kind& kind, int count, bool one_sou
 }
 
 // Few are kept of one source, and few of all together; how many does not depend on what they said.
-Test(probing, the_number_of_connections_that_are_kept_does_not_tell_either, .timeout = 120) {
+Test(probing, the_number_of_connections_that_are_kept_does_not_tell_either) {
   engine::Room room;
   room.half_open = 64;
   Network net(23);
