@@ -56,6 +56,11 @@ void leave_as_user() {
 // What the demo writes stays in memory that only this process and its children see.
 void mount_folder() {
   if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) {
+    if (errno == EINVAL) {
+      throw Error(
+          "keep mounts private", errno, {}, Exit::os,
+          "This is a chroot whose / is no mount point: \"mount --bind\" it onto itself first.");
+    }
     refused("keep mounts private", errno);
   }
   if (::mount("vpnd-demo", kFolder, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC,
