@@ -41,12 +41,14 @@ struct Pipe {
 [[noreturn]] void become(const std::vector<std::string>& words, const Setting& setting) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   for (const auto& [name, value] : setting.environment) ::setenv(name.c_str(), value.c_str(), 1);
+  // Whoever it becomes may not look into the folders above the build.
+  const Fd program(::open(VPND_BINARY, O_PATH | O_CLOEXEC));
   if (setting.before) setting.before();
   std::vector<std::string> copy = words;
   std::vector<char*> argv = {const_cast<char*>("vpnd")};
   for (std::string& word : copy) argv.push_back(word.data());
   argv.push_back(nullptr);
-  ::execv(VPND_BINARY, argv.data());
+  ::fexecve(program.get(), argv.data(), environ);
   ::_exit(99);
 }
 

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <chrono>
 #include <csignal>
+#include <filesystem>
 #include <thread>
 #include <vector>
 
@@ -209,11 +210,17 @@ Test(hostile, other_local_users_get_neither_queue_nor_status) {
       "    sys.exit(7)\n";
   const Finished tun = run_program({"/usr/bin/python3", "-c", script}, lab.client().fd());
   cr_assert_eq(tun.status, 7, "%d: %s", tun.status, tun.output.c_str());
-  std::vector<std::string> words = {"setpriv", "--reuid",        "65534",     "--regid",
-                                    "65534",   "--clear-groups", VPND_BINARY, "status"};
+  // A copy, since the build may lie where others cannot go.
+  const std::string program = lab.directory() + "/vpnd";
+  std::filesystem::copy_file(VPND_BINARY, program);
+  std::filesystem::permissions(lab.directory(), std::filesystem::perms(0755));
+  std::vector<std::string> words = {"setpriv", "--reuid",        "65534", "--regid",
+                                    "65534",   "--clear-groups", program, "status"};
   for (const auto& w : lab.places("client0")) words.push_back(w);
   const Finished status = run_program(words, lab.client().fd());
-  cr_assert_neq(status.status, 0, "%s", status.output.c_str());
+  cr_assert(status.status == 3 || status.status == 77, "%d: %s", status.status,
+            status.output.c_str());
+  cr_assert_eq(status.output.find("serving"), std::string::npos, "%s", status.output.c_str());
   // The control: the same question by root.
   const Finished own = lab.vpnd(lab.client(), "client0", {"status", "--json"});
   cr_assert_eq(own.status, 0, "%s", own.output.c_str());
