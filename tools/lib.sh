@@ -140,7 +140,7 @@ configure() {
   shift 2
   mkdir -p "$folder"
   cmake -S "$ROOT" -B "$folder" -G Ninja -DCMAKE_BUILD_TYPE="$type" \
-    -DCMAKE_CXX_FLAGS_RELWITHDEBINFO="-O2 -g1 -DNDEBUG" -DCMAKE_CXX_FLAGS_DEBUG="-O0 -g1" "$@" \
+    -DCMAKE_CXX_FLAGS_RELWITHDEBINFO="-O2 -g1 -DNDEBUG" -DCMAKE_CXX_FLAGS_DEBUG="-O1 -g1" "$@" \
     >"$folder/configure.log" 2>&1 || {
     cat "$folder/configure.log" >&2
     die "cmake failed in ${folder#"$ROOT"/}"
