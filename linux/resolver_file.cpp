@@ -189,7 +189,8 @@ bool restore_resolver_file(const std::string& interface, const std::string& stat
 std::string resolver_file_before(const std::string& state_directory) {
   Found found = look(kResolverFile);
   if (mark_of(found)) {
-    found = look(kResolverBackup).there ? look(kResolverBackup) : look(saved_in(state_directory));
+    found = look(kResolverBackup);
+    if (!found.there) found = look(saved_in(state_directory));
   }
   return found.text.value_or("");
 }

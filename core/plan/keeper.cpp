@@ -15,15 +15,15 @@ using engine::ClientState;
 constexpr Duration kFirstBackoff = 200ms, kMostBackoff = 5s, kLongLife = 10s;
 constexpr unsigned kMostDeathsUnready = 5;
 
-Actions violation(std::string why) {
-  return {action::KillEngine{std::move(why)}};
-}
-
 Actions finish(const Error& e) {
   return {action::Finish{e.code(), e.what(), e.remedy()}};
 }
 
 }  // namespace
+
+Actions Keeper::violation(std::string why) {
+  return {action::KillEngine{std::move(why)}};
+}
 
 bool Keeper::Budget::take(TimePoint now) noexcept {
   const std::chrono::duration<double> passed = now - std::exchange(at, now);

@@ -111,6 +111,7 @@ class Keeper {
   Actions on(const to_keeper::ReportRows&, TimePoint);
   Actions on(const engine::Ended&, TimePoint);
   Actions on(const to_keeper::Stopped&, TimePoint);
+  static Actions violation(std::string why);  // of what an engine may say
 
   // ---- keeper_look_up.cpp: where the server's name leads
   Actions on(const engine::AskResolver&, TimePoint);

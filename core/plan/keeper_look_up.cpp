@@ -11,15 +11,8 @@
 #include "core/plan/resolv_conf.h"
 
 namespace vpnd::plan {
-namespace {
 
 using engine::ClientState;
-
-Actions violation(std::string why) {
-  return {action::KillEngine{std::move(why)}};
-}
-
-}  // namespace
 
 bool Keeper::looks_up() const noexcept {
   const auto* client = std::get_if<ClientConfig>(&config_);

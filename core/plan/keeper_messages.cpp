@@ -106,14 +106,20 @@ void fields(Io& io, engine::PeerReport& r) {
   io.number(r.queue_drops);
   io.cipher(r.cipher);
 }
+// As many as are said, in a message of always the same size.
+template<class Io, class T>
+void list(Io& io, std::vector<T>& values, std::size_t most, void (*each)(Io&, T&)) {
+  auto count = static_cast<std::uint32_t>(std::min(values.size(), most));
+  io.limited(count, static_cast<std::uint32_t>(most));
+  values.resize(count);
+  values.resize(most);
+  for (T& value : values) each(io, value);
+  values.resize(count);
+}
 template<class Io>
 void fields(Io& io, to_keeper::ReportRows& m) {
-  auto count = static_cast<std::uint32_t>(std::min(m.rows.size(), kPeersAMessage));
-  io.limited(count, static_cast<std::uint32_t>(kPeersAMessage));
-  m.rows.resize(count);
-  m.rows.resize(kPeersAMessage);
-  for (auto& row : m.rows) fields(io, row);
-  m.rows.resize(count);
+  list<Io, engine::PeerReport>(io, m.rows, kPeersAMessage,
+                               [](Io& i, auto& row) { fields(i, row); });
 }
 template<class Io>
 void fields(Io& io, engine::Ended& m) {
@@ -130,12 +136,7 @@ void fields(Io& io, engine::AskResolver& m) {
 }
 template<class Io>
 void fields(Io& io, engine::UseAddresses& m) {
-  auto count = static_cast<std::uint32_t>(std::min(m.addresses.size(), kMostAddresses));
-  io.limited(count, static_cast<std::uint32_t>(kMostAddresses));
-  m.addresses.resize(count);
-  m.addresses.resize(kMostAddresses);
-  for (auto& a : m.addresses) io.address(a);
-  m.addresses.resize(count);
+  list<Io, Address>(io, m.addresses, kMostAddresses, [](Io& i, Address& a) { i.address(a); });
 }
 
 template<class Variant>

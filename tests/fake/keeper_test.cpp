@@ -9,11 +9,15 @@
 
 #include "core/plan/lease_policy.h"
 #include "tests/fake/fake_host.h"
+#include "tests/fake/said.h"
 
 using namespace vpnd;
 using namespace vpnd::plan;
 using namespace std::chrono_literals;
 using engine::ClientState;
+using fake::kills;
+using fake::kServer;
+using fake::only;
 
 namespace {
 
@@ -31,18 +35,11 @@ ServerConfig server_config() {
 }
 
 wire::Lease good_lease() {
-  wire::Lease l;
-  l.seconds = 86400;
-  l.mtu = 1420;
-  l.keepalive = 10;
-  l.client_v4 = {Address::v4(192, 168, 192, 1), 24};
-  l.server_v4 = Address::v4(192, 168, 192, 254);
+  wire::Lease l = fake::lease_v4();
   l.client_v6 = *Prefix::parse("fd00:1:2:3::1/64");
   l.server_v6 = *Address::parse("fd00:1:2:3::fffe");
   return l;
 }
-
-const std::vector<Endpoint> kServer{{Address::v4(203, 0, 113, 7), 443}};
 
 struct Bench {
   host::Machine machine{host::Places{}};
@@ -58,15 +55,6 @@ struct Bench {
   }
   Actions become(const wire::Lease& l) { return say(to_keeper::Became{ClientState::up, l}); }
 };
-
-template<class A>
-const A* only(const Actions& actions) {
-  return actions.size() == 1 ? std::get_if<A>(&actions.front()) : nullptr;
-}
-
-bool kills(const Actions& a) {
-  return only<action::KillEngine>(a) != nullptr;
-}
 
 }  // namespace
 

@@ -7,6 +7,7 @@
 
 #include "core/plan/keeper.h"
 #include "tests/fake/fake_host.h"
+#include "tests/fake/said.h"
 
 using namespace vpnd;
 using namespace vpnd::plan;
@@ -14,11 +15,13 @@ using namespace std::chrono_literals;
 using engine::AskResolver;
 using engine::ClientState;
 using engine::UseAddresses;
+using fake::kills;
+using fake::kServer;
+using fake::only;
 
 namespace {
 
 const Address kNear = Address::v4(192, 168, 1, 1), kFar = Address::v4(9, 9, 9, 9);
-const std::vector<Endpoint> kServer{{Address::v4(203, 0, 113, 7), 443}};
 
 ClientConfig named(const char* host) {
   ClientConfig c;
@@ -28,22 +31,9 @@ ClientConfig named(const char* host) {
 }
 
 wire::Lease lease() {
-  wire::Lease l;
-  l.seconds = 86400;
-  l.mtu = 1420;
-  l.keepalive = 10;
-  l.client_v4 = {Address::v4(192, 168, 192, 1), 24};
-  l.server_v4 = Address::v4(192, 168, 192, 254);
+  wire::Lease l = fake::lease_v4();
   l.dns_v4 = Address::v4(10, 0, 0, 53);
   return l;
-}
-
-template<class A>
-const A* only(const Actions& actions) {
-  return actions.size() == 1 ? std::get_if<A>(&actions.front()) : nullptr;
-}
-bool kills(const Actions& a) {
-  return only<action::KillEngine>(a) != nullptr;
 }
 
 struct Bench {
