@@ -93,6 +93,15 @@ Hkdf3 hkdf3(const Secret<64>& chaining_key, std::span<const std::uint8_t> input)
   return out;
 }
 
+std::uint64_t short_hash(const ShortHashKey& key, std::span<const std::uint8_t> bytes) noexcept {
+  static_assert(crypto_shorthash_KEYBYTES == std::tuple_size_v<ShortHashKey>);
+  std::array<std::uint8_t, crypto_shorthash_BYTES> out;
+  crypto_shorthash(out.data(), bytes.data(), bytes.size(), key.data());
+  std::uint64_t number = 0;
+  for (const std::uint8_t byte : out) number = number << 8 | byte;
+  return number;
+}
+
 bool equal(std::span<const std::uint8_t> a, std::span<const std::uint8_t> b) noexcept {
   return a.size() == b.size() && sodium_memcmp(a.data(), b.data(), a.size()) == 0;
 }

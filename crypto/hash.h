@@ -33,6 +33,10 @@ struct Hkdf3 {
 Hkdf2 hkdf2(const Secret<64>& chaining_key, std::span<const std::uint8_t> input);
 Hkdf3 hkdf3(const Secret<64>& chaining_key, std::span<const std::uint8_t> input);
 
+// SipHash-2-4: for tables, so that whoever fills them cannot choose where.
+using ShortHashKey = std::array<std::uint8_t, 16>;
+std::uint64_t short_hash(const ShortHashKey&, std::span<const std::uint8_t> bytes) noexcept;
+
 bool equal(std::span<const std::uint8_t> a,
            std::span<const std::uint8_t> b) noexcept;  // const time
 void wipe(std::span<std::uint8_t> bytes) noexcept;

@@ -61,6 +61,7 @@ struct Carrier {
 
   std::unique_ptr<Sending> sending;
   std::uint64_t sent = 0;
+  TimePoint look_again{};  // at its path
   bool path_judged = false;
 
   // For the waiting loops: operations in flight (io_uring), the interest registered (epoll).

@@ -99,7 +99,8 @@ class Driver {
   void wait_for_peer(Carrier&);
   void ended(Carrier&, bool cleanly);
   void close(Carrier&);
-  void judge_path(Carrier&);
+  void look_at_path(Carrier&);
+  void judge_path(Carrier&, Duration round_trip);
   void timers();
 
   engine::Engine& engine_;

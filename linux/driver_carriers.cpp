@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "core/base/log.h"
 #include "linux/driver.h"
@@ -24,7 +25,7 @@ constexpr std::size_t kMostDraining = 512;
 static_assert(kCompactBelow > engine::Engine::max_receive());
 constexpr Duration kDrainFor = 2s;
 constexpr std::uint64_t kJudgeAfter = 256 * 1024;  // bytes sent
-constexpr std::uint32_t kShortPathUs = 1000;
+constexpr Duration kShortPath = 1ms, kLookEvery = 1s;
 
 }  // namespace
 
@@ -167,22 +168,28 @@ void Driver::sent(Carrier& c, ssize_t result) {
   const auto n = static_cast<std::size_t>(result);
   engine_.sent(c.conn, n, now_);
   c.sent += n;
-  if (!c.path_judged && c.sent >= kJudgeAfter) judge_path(c);
+  if (c.sent >= kJudgeAfter && now_.mono >= c.look_again) look_at_path(c);
   if (n < c.sending->bytes && load(c)) return;
   spare_sendings_.push_back(std::move(c.sending));
   if (c.stage == Stage::finishing) finish(c);
 }
 
-// BBR, which the keeper chose, costs throughput on a path of microseconds and is worth much on
-// every other. An unprivileged process may choose only what the host allows to all: reno always.
-void Driver::judge_path(Carrier& c) {
-  c.path_judged = true;
-  const int fd = c.fd.get();
+void Driver::look_at_path(Carrier& c) {
+  c.look_again = now_.mono + kLookEvery;
   tcp_info info{};
   socklen_t size = sizeof info;
-  if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) < 0) return;
-  if (info.tcpi_min_rtt == 0 || info.tcpi_min_rtt >= kShortPathUs) return;
-  if (congestion_control(fd) != "bbr") return;
+  if (getsockopt(c.fd.get(), IPPROTO_TCP, TCP_INFO, &info, &size) < 0) return;
+  if (info.tcpi_min_rtt == 0) return;
+  const auto round_trip = std::chrono::microseconds(info.tcpi_min_rtt);
+  engine_.path(c.conn, round_trip);
+  if (!std::exchange(c.path_judged, true)) judge_path(c, round_trip);
+}
+
+// BBR, which the keeper chose, costs throughput on a path of microseconds and is worth much on
+// every other. An unprivileged process may choose only what the host allows to all: reno always.
+void Driver::judge_path(Carrier& c, Duration round_trip) {
+  const int fd = c.fd.get();
+  if (round_trip >= kShortPath || congestion_control(fd) != "bbr") return;
   for (const char* name : {"cubic", "reno"}) {
     use_congestion_control(fd, name);
     if (congestion_control(fd) != name) continue;

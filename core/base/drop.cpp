@@ -21,6 +21,8 @@ std::string_view name(Drop d) noexcept {
       return "bad_destination";
     case Drop::queue_full:
       return "queue_full";
+    case Drop::queue_standing:
+      return "queue_standing";
     case Drop::too_large:
       return "too_large";
     case Drop::bad_tag:

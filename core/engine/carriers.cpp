@@ -3,28 +3,32 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstring>
 
 namespace vpnd::engine {
 namespace {
 
 constexpr std::uint32_t kNone = ~0u;
-constexpr std::size_t kSharedRecord = 16 * 1024;
+constexpr std::uint64_t kMix = 0x9e3779b97f4a7c15;
+constexpr std::size_t kSharedRecord = 16 * 1024, kSmallBatch = 32 * 1024;
 // A host takes two seconds over a hangup; then nobody will ask for the rest.
 constexpr auto kReapAfter = std::chrono::seconds(5);
 
 }  // namespace
 
-Carriers::Carriers(const Room& room, Counters& counters)
+Carriers::Carriers(const Room& room, Counters& counters, const Entropy& entropy)
     : room_(room),
       counters_(counters),
       pool_(room.slots),
-      nodes_(room.slots),
-      scratch_(wire::kMaxIpPacket) {}
+      flows_(room.slots),
+      scratch_(wire::kMaxIpPacket) {
+  entropy(flow_key_);
+}
 
 Connection& Carriers::open(const Endpoint& endpoint, Phase phase, TimePoint now) {
   if (free_.empty()) {
     const auto index = static_cast<std::uint32_t>(all_.size());
-    all_.emplace_back(nodes_).id.index = index;
+    all_.emplace_back(flows_).id.index = index;
     free_.reserve(all_.size());
     backlog_.reserve(all_.size());
     free_.push_back(all_.back().id.index);
@@ -34,6 +38,7 @@ Connection& Carriers::open(const Endpoint& endpoint, Phase phase, TimePoint now)
   c.phase = phase;
   c.endpoint = endpoint;
   c.since = now;
+  c.batch = room_.batch_bytes;
   return c;
 }
 
@@ -81,17 +86,20 @@ wire::Slot Carriers::slot() noexcept {
   return s;
 }
 
-// The pool is empty: the connection with the longest queue pays, with its oldest record, so that
-// one stopped reader cannot starve the others of slots.
+void Carriers::lose(Connection& c, std::size_t packets, Drop why) noexcept {
+  c.queue_drops += packets;
+  counters_.drops[static_cast<std::size_t>(why)] += packets;
+}
+
+// The pool is empty: the connection with the longest queue pays, with the oldest record of its
+// longest flow, so that one stopped reader cannot starve the others of slots.
 bool Carriers::evict() noexcept {
   if (backlog_.empty()) return false;
   const auto fattest = std::max_element(backlog_.begin(), backlog_.end(), [&](auto a, auto b) {
     return all_[a].queue.bytes() < all_[b].queue.bytes();
   });
   Connection& c = all_[*fattest];
-  const std::size_t packets = packets_in(c.queue.pop());
-  c.queue_drops += packets;
-  counters_.drops[static_cast<std::size_t>(Drop::queue_full)] += packets;
+  lose(c, c.queue.shed(), Drop::queue_full);
   note_backlog(c);
   return true;
 }
@@ -109,48 +117,60 @@ void Carriers::note_backlog(Connection& c) noexcept {
   c.backlog = kNone;
 }
 
-Drop Carriers::enqueue(Connection& c, wire::Slot& slot, std::size_t size,
-                       const wire::Offload& offload) noexcept {
-  const bool as_it_is = (c.peer_kinds & wire::kind_bit(offload.kind)) != 0 &&
-                        wire::kEntryHeader + size <= c.send_limit;
-  const Drop d = as_it_is ? c.queue.push(slot, size, offload, limits(c))
-                          : convert(c, slot.packet_room().first(size), offload);
+Drop Carriers::enqueue(Connection& c, wire::Slot& slot, const Packet& p, TimePoint now) noexcept {
+  const MutBytes packet = slot.packet_room().first(p.size);
+  // The connection's number is part of it, since the flows of all share one table.
+  const std::uint64_t flow = flow_id(packet, p.ip, flow_key_) ^ (kMix * (c.id.index + 1));
+  const QueuedPacket queued{p.size, p.offload, flow, now};
+  make_room(c, wire::kEntryHeader + p.size);
+  const bool as_it_is = (c.peer_kinds & wire::kind_bit(p.offload.kind)) != 0 &&
+                        wire::kEntryHeader + p.size <= c.send_limit;
+  const Drop d = as_it_is ? c.queue.push(slot, queued, limits(c)) : convert(c, packet, queued);
+  note_backlog(c);
   if (d != Drop::none) {
     counters_.drop(d);
     ++c.queue_drops;
     return d;
   }
   ++counters_.sent.packets;
-  counters_.sent.bytes += size;
+  counters_.sent.bytes += p.size;
   ++c.sent.packets;
-  c.sent.bytes += size;
-  note_backlog(c);
+  c.sent.bytes += p.size;
   want_send(c);
   return Drop::none;
 }
 
+void Carriers::make_room(Connection& c, std::size_t bytes) noexcept {
+  while (!c.queue.empty() && c.queue.bytes() + bytes > room_.queue_bytes) {
+    lose(c, c.queue.shed(), Drop::queue_full);
+  }
+}
+
 // For a peer whose TUN does not take this kind: cut and summed here, so that one record still
 // carries many packets.
-Drop Carriers::convert(Connection& c, MutBytes packet, const wire::Offload& offload) noexcept {
+Drop Carriers::convert(Connection& c, MutBytes packet, const QueuedPacket& p) noexcept {
   wire::VnetHeader checked;
   const QueueLimits l = limits(c);
-  if (const Drop d = wire::to_vnet(offload, packet, checked); d != Drop::none) return d;
-  if (offload.kind == wire::Kind::plain) return Drop::too_large;
-  if (offload.kind == wire::Kind::needs_checksum) {
-    wire::complete_checksum(offload, packet);
-    return c.queue.push_copy(pool_, packet, {}, l);
+  if (const Drop d = wire::to_vnet(p.offload, packet, checked); d != Drop::none) return d;
+  if (p.offload.kind == wire::Kind::plain) return Drop::too_large;
+  if (p.offload.kind == wire::Kind::needs_checksum) {
+    wire::complete_checksum(p.offload, packet);
+    return c.queue.push_copy(pool_, packet, {p.size, {}, p.flow, p.now}, l);
   }
   struct Cut {
+    Carriers& carriers;
     Connection& c;
-    wire::Pool& pool;
+    const QueuedPacket& whole;
     const QueueLimits& l;
     Drop result;
-  } cut{c, pool_, l, Drop::none};
+  } cut{*this, c, p, l, Drop::none};
   const auto emit = [&cut](MutBytes piece) {
-    if (cut.result == Drop::none) cut.result = cut.c.queue.push_copy(cut.pool, piece, {}, cut.l);
+    if (cut.result != Drop::none) return;
+    cut.carriers.make_room(cut.c, wire::kEntryHeader + piece.size());
+    const QueuedPacket one{piece.size(), {}, cut.whole.flow, cut.whole.now};
+    cut.result = cut.c.queue.push_copy(cut.carriers.pool_, piece, one, cut.l);
   };
-  if (!wire::segment(offload, packet, scratch_, emit)) return Drop::bad_offload;
-  note_backlog(c);
+  if (!wire::segment(p.offload, packet, scratch_, emit)) return Drop::bad_offload;
   want_send(c);
   return cut.result;
 }
@@ -179,10 +199,28 @@ std::optional<ConnId> Carriers::next_ready() noexcept {
   return c.id;
 }
 
+// The next container to be sealed; small ones of several flows share one.
+wire::Slot Carriers::next_record(Connection& c, TimePoint now) noexcept {
+  const QueueLimits l = limits(c);
+  const Pace pace = pace_for(c.path);
+  std::size_t lost = 0;
+  wire::Slot slot = c.queue.pop(now, pace, lost);
+  while (slot.plaintext() < l.shared_record) {
+    const std::size_t room = l.shared_record - slot.plaintext();
+    const wire::Slot more = c.queue.pop(now, pace, lost, std::min(room, l.copy_below));
+    if (!more) break;
+    const Bytes entries = more.bytes().subspan(wire::kRecordHeader, more.plaintext());
+    std::memcpy(slot.bytes().data() + slot.end(), entries.data(), entries.size());
+    slot.set_end(static_cast<std::uint32_t>(slot.end() + entries.size()));
+  }
+  lose(c, lost, Drop::queue_standing);
+  return slot;
+}
+
 void Carriers::seal_batch(Connection& c, std::size_t max_records, TimePoint now) noexcept {
   std::size_t bytes = 0;
-  while (!c.queue.empty() && max_records-- > 0 && bytes < room_.batch_bytes) {
-    wire::Slot slot = c.queue.pop();
+  while (!c.queue.empty() && max_records-- > 0 && bytes < c.batch) {
+    wire::Slot slot = next_record(c, now);
     std::size_t wire_size = 0;
     const Drop d = c.channel->seal_data(slot.bytes(), slot.plaintext(), wire_size, now);
     if (d != Drop::none) {
@@ -246,7 +284,24 @@ void Carriers::sent(ConnId id, std::size_t bytes, TimePoint) noexcept {
     c->flown -= c->flight.front().end();
     c->flight.pop();
   }
+  adapt_batch(*c);
   want_send(*c);
+}
+
+// What is sealed waits in order and cannot be overtaken, so it is little where the socket is what
+// is waited for.
+void Carriers::adapt_batch(Connection& c) noexcept {
+  if (c.flying()) {
+    c.stuttered = true;
+  } else if (std::exchange(c.stuttered, false)) {
+    c.batch = std::max(kSmallBatch, c.batch / 2);
+  } else {
+    c.batch = std::min(room_.batch_bytes, c.batch * 2);
+  }
+}
+
+void Carriers::path(ConnId id, Duration round_trip) noexcept {
+  if (Connection* c = find(id)) c->path = round_trip;
 }
 
 }  // namespace vpnd::engine

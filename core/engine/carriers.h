@@ -11,13 +11,14 @@
 
 #include "core/engine/connection.h"
 #include "core/engine/deadlines.h"
+#include "core/engine/flow_id.h"
 #include "core/engine/settings.h"
 
 namespace vpnd::engine {
 
 class Carriers {
  public:
-  Carriers(const Room&, Counters&);
+  Carriers(const Room&, Counters&, const Entropy&);
 
   Connection& open(const Endpoint&, Phase, TimePoint now);
   Connection* find(ConnId) noexcept;  // nullptr: it is gone
@@ -31,11 +32,17 @@ class Carriers {
 
   wire::Slot slot() noexcept;
   // A packet in a fresh slot, for a connection in phase up. Counts drops.
-  Drop enqueue(Connection&, wire::Slot&, std::size_t size, const wire::Offload&) noexcept;
+  struct Packet {
+    std::size_t size = 0;
+    wire::Offload offload;
+    wire::IpInfo ip;
+  };
+  Drop enqueue(Connection&, wire::Slot&, const Packet&, TimePoint now) noexcept;
   void want_send(Connection&) noexcept;  // list it, if there is something to send
   std::optional<ConnId> next_ready() noexcept;
   std::size_t gather(ConnId, std::span<Bytes> out, TimePoint now) noexcept;
   void sent(ConnId, std::size_t bytes, TimePoint now) noexcept;
+  void path(ConnId, Duration round_trip) noexcept;
 
   Deadlines deadlines;
   // The next moment at which its channel wants a tick.
@@ -44,17 +51,22 @@ class Carriers {
 
  private:
   QueueLimits limits(const Connection&) const noexcept;
-  Drop convert(Connection&, MutBytes packet, const wire::Offload&) noexcept;
+  void make_room(Connection&, std::size_t bytes) noexcept;
+  Drop convert(Connection&, MutBytes packet, const QueuedPacket&) noexcept;
+  void lose(Connection&, std::size_t packets, Drop) noexcept;
   bool evict() noexcept;
   void note_backlog(Connection&) noexcept;
   void unlist(Connection&) noexcept;
+  wire::Slot next_record(Connection&, TimePoint now) noexcept;
   void seal_batch(Connection&, std::size_t max_records, TimePoint now) noexcept;
+  void adapt_batch(Connection&) noexcept;
   std::size_t pieces(Connection&, std::span<Bytes> out) noexcept;
 
   Room room_;
   Counters& counters_;
   wire::Pool pool_;
-  SlotNodes nodes_;
+  Flows flows_;
+  crypto::ShortHashKey flow_key_{};
   std::deque<Connection> all_;  // never moves
   std::vector<std::uint32_t> free_;
   std::uint32_t ready_first_ = ~0u, ready_last_ = ~0u;

@@ -23,7 +23,7 @@ ClientEngine::ClientEngine(ClientSettings&& settings, const Room& room, Entropy 
     : settings_(std::move(settings)),
       entropy_(std::move(entropy)),
       limits_(room.limits),
-      carriers_(room, counters_),
+      carriers_(room, counters_, entropy_),
       started_(now.mono),
       was_up_(settings_.was_up) {
   attempts_.reserve(kMaxAttempts + 1);

@@ -23,7 +23,7 @@ class ClientEngine {
   bool resolver_opened(std::uint32_t round, std::uint32_t resolver, bool given, Now);
   void resolver_answered(std::uint32_t resolver, Bytes message, Now);
   void resolver_failed(std::uint32_t resolver, Now);
-  Drop from_tun(wire::Slot&, const wire::VnetHeader&, std::size_t size) noexcept;
+  Drop from_tun(wire::Slot&, const wire::VnetHeader&, std::size_t size, Now) noexcept;
   TimePoint next_wake() const noexcept;
   void wake(Now);
   void stop(Now);

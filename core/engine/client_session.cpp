@@ -243,8 +243,8 @@ bool ClientEngine::on_close(Connection& c, wire::CloseReason reason, Now now) {
   return false;
 }
 
-Drop ClientEngine::from_tun(wire::Slot& slot, const wire::VnetHeader& vnet,
-                            std::size_t size) noexcept {
+Drop ClientEngine::from_tun(wire::Slot& slot, const wire::VnetHeader& vnet, std::size_t size,
+                            Now now) noexcept {
   const auto dropped = [&](Drop d) {
     counters_.drop(d);
     return d;
@@ -258,7 +258,7 @@ Drop ClientEngine::from_tun(wire::Slot& slot, const wire::VnetHeader& vnet,
   if (!c.inner.holds(ip->source)) return dropped(Drop::spoofed_source);
   const auto offload = wire::from_vnet(vnet, packet);
   if (!offload) return dropped(Drop::bad_offload);
-  return carriers_.enqueue(c, slot, size, *offload);
+  return carriers_.enqueue(c, slot, {size, *offload, *ip}, now.mono);
 }
 
 }  // namespace vpnd::engine

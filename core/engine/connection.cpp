@@ -46,7 +46,9 @@ void Connection::reset() noexcept {
   queue.clear();
   flight.clear();
   outbox_flies = false;
-  flown = 0;
+  flown = batch = 0;
+  stuttered = false;
+  path = {};
   peer_kinds = wire::kKindPlain;
   send_limit = wire::kMaxPlaintext;
   identity = {};

@@ -11,8 +11,8 @@
 #include "core/base/addr.h"
 #include "core/engine/counters.h"
 #include "core/engine/effects.h"
+#include "core/engine/flow_queue.h"
 #include "core/engine/inner_check.h"
-#include "core/engine/send_queue.h"
 #include "core/engine/source.h"
 #include "core/wire/channel.h"
 #include "core/wire/handshake.h"
@@ -45,7 +45,7 @@ struct HalfRead {
 };
 
 struct Connection {
-  explicit Connection(SlotNodes& nodes) noexcept : queue(nodes), flight(nodes) {}
+  explicit Connection(Flows& flows) noexcept : queue(flows), flight(flows.nodes()) {}
 
   ConnId id;
   Phase phase = Phase::free;
@@ -65,10 +65,13 @@ struct Connection {
 
   // out
   std::unique_ptr<Outbox> outbox;
-  SendQueue queue;  // not sealed
+  FlowQueue queue;  // not sealed
   SlotList flight;  // sealed: each slot's end() is its record's
   bool outbox_flies = false;
-  std::size_t flown = 0;  // bytes of the first piece that the socket took
+  std::size_t flown = 0;   // bytes of the first piece that the socket took
+  std::size_t batch = 0;   // what is sealed at once: less while the socket takes less
+  bool stuttered = false;  // the socket did not take the last batch at once
+  Duration path{};         // round trip of the carrier's path; zero: unknown
   std::uint16_t peer_kinds = wire::kKindPlain;
   std::uint32_t send_limit = wire::kMaxPlaintext;
   enum class Turn : std::uint8_t { none, listed, named } turn = Turn::none;

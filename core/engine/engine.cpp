@@ -65,8 +65,9 @@ wire::Slot Engine::slot() noexcept {
 }
 
 Drop Engine::from_tun(wire::Slot& slot, const wire::VnetHeader& vnet, std::size_t size,
-                      Now) noexcept {
-  return client_ ? client_->from_tun(slot, vnet, size) : server_->from_tun(slot, vnet, size);
+                      Now now) noexcept {
+  return client_ ? client_->from_tun(slot, vnet, size, now)
+                 : server_->from_tun(slot, vnet, size, now);
 }
 
 std::optional<ConnId> Engine::next_ready() noexcept {
@@ -79,6 +80,10 @@ std::size_t Engine::gather(ConnId id, std::span<Bytes> out, Now now) noexcept {
 
 void Engine::sent(ConnId id, std::size_t bytes, Now now) noexcept {
   (client_ ? client_->carriers() : server_->carriers()).sent(id, bytes, now.mono);
+}
+
+void Engine::path(ConnId id, Duration round_trip) noexcept {
+  (client_ ? client_->carriers() : server_->carriers()).path(id, round_trip);
 }
 
 TimePoint Engine::next_wake() const noexcept {

@@ -115,6 +115,8 @@ class Engine {
   std::size_t gather(ConnId, std::span<Bytes> out, Now) noexcept;
   // So many bytes of the pieces were taken by the socket.
   void sent(ConnId, std::size_t bytes, Now) noexcept;
+  // What the socket knows of its path: how long a queue may be depends on it.
+  void path(ConnId, Duration round_trip) noexcept;
 
   // ---- time, effects, control
   TimePoint next_wake() const noexcept;

@@ -28,7 +28,7 @@ ServerEngine::ServerEngine(ServerSettings&& settings, const Room& room, Entropy 
     : settings_(std::move(settings)),
       entropy_(std::move(entropy)),
       limits_(room.limits),
-      carriers_(room, counters_),
+      carriers_(room, counters_, entropy_),
       rule_{settings_.server_v4, settings_.server_v6, settings_.pool_v4, settings_.pool_v6,
             settings_.isolate},
       half_open_(room.half_open, room.half_open_per_source, entropy_),
@@ -213,8 +213,8 @@ bool ServerEngine::established(Connection& c, Now now) {
   return true;
 }
 
-Drop ServerEngine::from_tun(wire::Slot& slot, const wire::VnetHeader& vnet,
-                            std::size_t size) noexcept {
+Drop ServerEngine::from_tun(wire::Slot& slot, const wire::VnetHeader& vnet, std::size_t size,
+                            Now now) noexcept {
   const auto dropped = [&](Drop d) {
     counters_.drop(d);
     return d;
@@ -228,7 +228,7 @@ Drop ServerEngine::from_tun(wire::Slot& slot, const wire::VnetHeader& vnet,
   if (c.phase != Phase::up) return dropped(Drop::no_session);
   const auto offload = wire::from_vnet(vnet, packet);
   if (!offload) return dropped(Drop::bad_offload);
-  return carriers_.enqueue(c, slot, size, *offload);
+  return carriers_.enqueue(c, slot, {size, *offload, *ip}, now.mono);
 }
 
 void ServerEngine::due(Connection& c, Now now) {

@@ -28,7 +28,7 @@ class ServerEngine {
   std::optional<ConnId> accepted(const Endpoint& from, Now);
   void closed(ConnId, int errnum, Now);
   std::size_t received(ConnId, MutBytes stream, TunBatch&, Now);
-  Drop from_tun(wire::Slot&, const wire::VnetHeader&, std::size_t size) noexcept;
+  Drop from_tun(wire::Slot&, const wire::VnetHeader&, std::size_t size, Now) noexcept;
   TimePoint next_wake() const noexcept;
   void wake(Now);
   void stop(Now);
