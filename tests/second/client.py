@@ -15,6 +15,7 @@ from session import (CLOSE, CONFIRM, LEASE, PAD, PING, PONG, PROTOCOL, REKEY1, S
 from vpnd1 import ClockReply, Opening, Refused, hello_c, parse_key
 
 LIMIT, WAIT = 65536, 5.0
+END = 15.0  # that it comes at all, not how soon
 REFUSED_BY_POLICY = 4
 
 
@@ -80,7 +81,7 @@ class Connection:
                 self.flush()
 
     def wait_end(self):
-        until = time.monotonic() + WAIT
+        until = time.monotonic() + END
         while (data := self.read(until)) != b"":
             if data is None:
                 raise Failed("the server does not end the connection")
