@@ -75,9 +75,16 @@ bool Driver::tun_take(std::size_t size) noexcept {
 void Driver::write_tun() noexcept {
   for (const engine::TunPacket& p : batch_.packets()) {
     wire::VnetHeader vnet = p.vnet;
-    const std::array<iovec, 2> iov{iovec{&vnet, sizeof vnet},
-                                   iovec{p.packet.data(), p.packet.size()}};
-    if (!tun_ || writev(tun_.get(), iov.data(), iov.size()) < 0) engine_.count(Drop::tun_write);
+    std::array<iovec, 2 + engine::TunBatch::kMostPieces> iov;
+    iov[0] = {&vnet, sizeof vnet};
+    iov[1] = {p.packet.data(), p.packet.size()};
+    int count = 2;
+    for (std::uint32_t at = p.more; count < static_cast<int>(2 + p.pieces); ++count) {
+      const engine::TunBatch::Piece& piece = batch_.piece(at);
+      iov[static_cast<std::size_t>(count)] = {piece.payload.data(), piece.payload.size()};
+      at = piece.next;
+    }
+    if (!tun_ || writev(tun_.get(), iov.data(), count) < 0) engine_.count(Drop::tun_write);
   }
   batch_.clear();
 }

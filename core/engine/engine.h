@@ -21,29 +21,11 @@
 #include "core/engine/counters.h"
 #include "core/engine/effects.h"
 #include "core/engine/settings.h"
+#include "core/engine/tun_batch.h"
 #include "core/wire/offload.h"
 #include "core/wire/pool.h"
 
 namespace vpnd::engine {
-
-// Packets for the TUN. They point into the buffer given to received() and must be written before
-// that buffer is touched.
-struct TunPacket {
-  wire::VnetHeader vnet;
-  MutBytes packet;
-};
-class TunBatch {
- public:
-  static constexpr std::size_t kCapacity = 512;
-  TunBatch() { packets_.reserve(kCapacity); }
-  bool full() const noexcept { return packets_.size() == kCapacity; }
-  void add(const TunPacket& p) noexcept { packets_.push_back(p); }  // pre: !full()
-  std::span<const TunPacket> packets() const noexcept { return packets_; }
-  void clear() noexcept { packets_.clear(); }
-
- private:
-  std::vector<TunPacket> packets_;
-};
 
 // A row of `status` for one peer of a server, or for the client's server.
 struct PeerReport {

@@ -6,6 +6,7 @@ namespace {
 
 constexpr std::uint8_t kTcp = 6, kUdp = 17;
 constexpr std::uint16_t kTcpChecksum = 16, kUdpChecksum = 6;  // offsets in the header
+constexpr std::uint8_t kTcpCwr = 0x80;
 // One record must not turn into any number of packets. 128 is UDP_MAX_SEGMENTS of the kernel's
 // linux/udp.h; a TCP stack that sends less than 32 bytes a segment is not one of ours.
 constexpr std::size_t kMaxUdpSegments = 128, kMaxTcpSegments = 2048;
@@ -73,6 +74,29 @@ std::uint32_t pseudo_sum(Bytes packet, const Layout& l, std::size_t transport_si
 void store_checksum(std::uint8_t* at, std::uint16_t sum, bool udp) noexcept {
   const auto inverted = static_cast<std::uint16_t>(~sum);
   store_be16(at, udp && inverted == 0 ? std::uint16_t{0xffff} : inverted);
+}
+
+void start_super_packet(MutBytes headers, std::uint16_t transport, std::size_t size,
+                        std::uint16_t segment, VnetHeader& vnet) noexcept {
+  Layout l;
+  l.v4 = headers[0] >> 4 == 4;
+  if (l.v4) {
+    store_be16(&headers[2], static_cast<std::uint16_t>(size));
+    sum_ipv4_header(headers, transport);
+  } else {
+    store_be16(&headers[4], static_cast<std::uint16_t>(size - 40));
+  }
+  const std::uint8_t* tcp = &headers[transport];
+  store_be16(&headers[transport + std::size_t{kTcpChecksum}],
+             checksum_add({}, pseudo_sum(headers, l, size - transport)));
+  const bool cwr = (tcp[13] & kTcpCwr) != 0;
+  const std::uint8_t type = l.v4 ? kVnetGsoTcp4 : kVnetGsoTcp6;
+  vnet.flags = kVnetNeedsChecksum;
+  vnet.gso_type = static_cast<std::uint8_t>(type | (cwr ? kVnetGsoEcn : 0));
+  vnet.header_length = static_cast<std::uint16_t>(transport + tcp[12] / 16 * 4);
+  vnet.gso_size = segment;
+  vnet.csum_start = transport;
+  vnet.csum_offset = kTcpChecksum;
 }
 
 void sum_ipv4_header(MutBytes packet, std::size_t header) noexcept {

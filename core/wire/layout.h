@@ -27,4 +27,9 @@ void store_checksum(std::uint8_t* at, std::uint16_t sum, bool udp) noexcept;
 // IPv4: the header's checksum anew. Pre: the header ends at `header`.
 void sum_ipv4_header(MutBytes packet, std::size_t header) noexcept;
 
+// Makes the headers in front those of a TCP super-packet of `size` bytes in all, with segments of
+// `segment` bytes: IP length, partial checksum, and what the TUN is told.
+void start_super_packet(MutBytes headers, std::uint16_t transport, std::size_t size,
+                        std::uint16_t segment, VnetHeader&) noexcept;
+
 }  // namespace vpnd::wire

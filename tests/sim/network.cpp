@@ -218,7 +218,12 @@ void Network::read(Host& h, ConnId id, Pipe& in) {
     batch_.clear();
     const std::size_t used = h.engine->received(id, in.unread, batch_, clock_of(h));
     for (const engine::TunPacket& p : batch_.packets()) {
-      if (record_tun) h.tun.emplace_back(p.packet.begin(), p.packet.end());
+      if (!record_tun) continue;
+      Raw& whole = h.tun.emplace_back(p.packet.begin(), p.packet.end());
+      for (std::uint32_t at = p.more; at != ~0u; at = batch_.piece(at).next) {
+        const Bytes more = batch_.piece(at).payload;
+        whole.insert(whole.end(), more.begin(), more.end());
+      }
     }
     in.unread.erase(in.unread.begin(), in.unread.begin() + static_cast<std::ptrdiff_t>(used));
     if (used == 0 && !batch_.full()) break;
