@@ -17,6 +17,11 @@ namespace vpnd::crypto {
 namespace {
 
 static_assert(sizeof(crypto_aead_aes256gcm_state) <= 512);
+static_assert(alignof(crypto_aead_aes256gcm_state) <= 16);  // that of a Secret
+#if VPND_HAVE_AEGIS
+static_assert(crypto_aead_aegis256_KEYBYTES == 32 && crypto_aead_aegis256_NPUBBYTES == 32);
+static_assert(crypto_aead_aegis256_ABYTES == tag_length(Cipher::aegis256));
+#endif
 
 constexpr std::uint16_t bit(Cipher c) noexcept {
   return static_cast<std::uint16_t>(c);
@@ -49,13 +54,6 @@ std::array<std::uint8_t, 32> aegis_nonce(Nonce nonce) noexcept {
 }
 #endif
 
-bool has_aes() noexcept {
-#if SODIUM_LIBRARY_VERSION_MAJOR >= 26
-  if (sodium_runtime_has_armcrypto() != 0) return true;
-#endif
-  return sodium_runtime_has_aesni() != 0 && sodium_runtime_has_pclmul() != 0;
-}
-
 // libsodium declares its pointers never null; an empty span's may be.
 std::uint8_t* at(std::span<std::uint8_t> text) noexcept {
   static std::uint8_t nothing;
@@ -64,13 +62,30 @@ std::uint8_t* at(std::span<std::uint8_t> text) noexcept {
 
 }  // namespace
 
-std::uint16_t offered_ciphers() noexcept {
+Processor this_processor() noexcept {
+  Processor p;
+  p.aesni = sodium_runtime_has_aesni() != 0;
+  p.pclmul = sodium_runtime_has_pclmul() != 0;
+  p.avx = sodium_runtime_has_avx() != 0;
+#if SODIUM_LIBRARY_VERSION_MAJOR >= 26
+  p.arm_crypto = sodium_runtime_has_armcrypto() != 0;
+#endif
+  p.gcm = crypto_aead_aes256gcm_is_available() != 0;
+  return p;
+}
+
+std::uint16_t offered_ciphers(const Processor& p) noexcept {
   std::uint16_t bits = bit(Cipher::chacha20_poly1305);
-  if (has_aes()) {
-    if (crypto_aead_aes256gcm_is_available() != 0) bits |= bit(Cipher::aes256_gcm);
-    if (VPND_HAVE_AEGIS != 0) bits |= bit(Cipher::aegis256);
-  }
+  const bool aes = p.arm_crypto || (p.aesni && p.pclmul);
+  if (aes && p.gcm) bits |= bit(Cipher::aes256_gcm);
+  // Without AVX libsodium computes it in software, slower than ChaCha20-Poly1305.
+  const bool fast = p.arm_crypto || p.avx;
+  if (aes && fast && VPND_HAVE_AEGIS != 0) bits |= bit(Cipher::aegis256);
   return bits;
+}
+
+std::uint16_t offered_ciphers() noexcept {
+  return offered_ciphers(this_processor());
 }
 
 AeadKey::AeadKey(Cipher cipher, const Key& key) : cipher_(cipher) {

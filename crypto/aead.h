@@ -21,8 +21,17 @@ constexpr std::size_t tag_length(Cipher c) noexcept {
 }
 inline constexpr std::size_t kMaxTag = 32;
 
-// Bits of the ciphers this build and processor offer; bit value = cipher id. Pre: init().
-std::uint16_t offered_ciphers() noexcept;
+// What the offer depends on, as libsodium knows the processor.
+struct Processor {
+  bool aesni = false, pclmul = false, avx = false;  // of x86
+  bool arm_crypto = false;
+  bool gcm = false;  // the library has AES-256-GCM for it
+};
+Processor this_processor() noexcept;  // pre: init()
+
+// Bits of the ciphers this build offers on it; bit value = cipher id.
+std::uint16_t offered_ciphers(const Processor&) noexcept;
+std::uint16_t offered_ciphers() noexcept;  // on this_processor()
 
 // One key, with its expansion where the cipher has one.
 class AeadKey {

@@ -3,8 +3,12 @@
 
 #include <criterion/criterion.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
+#include <fstream>
+#include <string>
+#include <tuple>
 #include <vector>
 
 #include "crypto/gate_box.h"
@@ -78,6 +82,57 @@ void check_record(const json& v, const json& r, Cipher cipher) {
   cr_assert(tag2 == tag);
 }
 
+// draft-irtf-cfrg-aegis-aead, test vectors of AEGIS-256 with the tag of 256 bits. All of its nonces
+// happen to be such as ours: a small number in front, then zeros.
+struct AegisVector {
+  const char *key, *nonce, *ad, *text, *sealed, *tag;
+};
+constexpr char kOne[] = "1001000000000000000000000000000000000000000000000000000000000000";
+constexpr char kTwo[] = "1000020000000000000000000000000000000000000000000000000000000000";
+constexpr AegisVector kAegis[] = {
+    {kOne, kTwo, "", "00000000000000000000000000000000", "754fc3d8c973246dcc6d741412a4b236",
+     "1181a1d18091082bf0266f66297d167d2e68b845f61a3b0527d31fc7b7b89f13"},
+    {kOne, kTwo, "", "", "", "6a348c930adbd654896e1666aad67de989ea75ebaa2b82fb588977b1ffec864a"},
+    {kOne, kTwo, "0001020304050607",
+     "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f",
+     "f373079ed84b2709faee373584585d60accd191db310ef5d8b11833df9dec711",
+     "b7d28d0c3c0ebd409fd22b44160503073a547412da0854bfb9723020dab8da1a"},
+    {kOne, kTwo, "0001020304050607", "000102030405060708090a0b0c0d", "f373079ed84b2709faee37358458",
+     "8c1cc703c81281bee3f6d9966e14948b4a175b2efbdc31e61a98b4465235c2d9"},
+    {kOne, kTwo,
+     "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f20212223242526272829",
+     "101112131415161718191a1b1c1d1e1f202122232425262728292a2b2c2d2e2f3031323334353637",
+     "57754a7d09963e7c787583a2e7b859bb24fa1e04d49fd550b2511a358e3bca252a9b1b8b30cc4a67",
+     "a3aca270c006094d71c20e6910b5161c0826df233d08919a566ec2c05990f734"},
+};
+constexpr AegisVector kAegisRefused[] = {
+    {kTwo, kOne, "0001020304050607", nullptr, "f373079ed84b2709faee37358458",
+     "8c1cc703c81281bee3f6d9966e14948b4a175b2efbdc31e61a98b4465235c2d9"},
+    {kOne, kTwo, "0001020304050607", nullptr, "f373079ed84b2709faee37358459",
+     "8c1cc703c81281bee3f6d9966e14948b4a175b2efbdc31e61a98b4465235c2d9"},
+    {kOne, kTwo, "0001020304050608", nullptr, "f373079ed84b2709faee37358458",
+     "8c1cc703c81281bee3f6d9966e14948b4a175b2efbdc31e61a98b4465235c2d9"},
+    {kOne, kTwo, "0001020304050607", nullptr, "f373079ed84b2709faee37358458",
+     "8c1cc703c81281bee3f6d9966e14948b4a175b2efbdc31e61a98b4465235c2da"},
+};
+
+// The number that becomes these 32 bytes.
+Nonce nonce_of(const char* hex) {
+  const Buffer bytes = vpnd::test::unhex(hex);
+  std::uint64_t number = 0;
+  for (unsigned i = 0; i < 8; ++i) number |= std::uint64_t{bytes[i]} << (8 * i);
+  cr_assert(std::all_of(bytes.begin() + 8, bytes.end(), [](auto b) { return b == 0; }));
+  return nonce(number);
+}
+
+bool has_flag(const std::string& flag) {
+  std::ifstream file("/proc/cpuinfo");
+  for (std::string word; file >> word;) {
+    if (word == flag) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 TestSuite(aead, .init = start);
@@ -102,6 +157,60 @@ Test(aead, records_of_the_known_answers) {
     }
   }
   cr_assert(seen >= 16);
+}
+
+Test(aead, aegis256_matches_the_vectors_of_its_draft) {
+  if (!built(Cipher::aegis256)) cr_skip_test("no AEGIS-256 here");
+  for (const AegisVector& v : kAegis) {
+    const AeadKey key(Cipher::aegis256, vpnd::test::unhex_key(v.key));
+    const Buffer ad = vpnd::test::unhex(v.ad), want = vpnd::test::unhex(v.text);
+    Buffer text = want, tag(32);
+    key.seal(nonce_of(v.nonce), ad, text, tag);
+    cr_assert_eq(vpnd::test::hex(text), v.sealed);
+    cr_assert_eq(vpnd::test::hex(tag), v.tag);
+    cr_assert(key.open(nonce_of(v.nonce), ad, text, tag) && text == want);
+    for (std::size_t bit = 0; bit < 8 * tag.size(); ++bit) {
+      Buffer again = vpnd::test::unhex(v.sealed);
+      cr_assert(!key.open(nonce_of(v.nonce), ad, again, flipped(tag, bit / 8, bit % 8)));
+    }
+  }
+  for (const AegisVector& v : kAegisRefused) {
+    const AeadKey key(Cipher::aegis256, vpnd::test::unhex_key(v.key));
+    Buffer text = vpnd::test::unhex(v.sealed);
+    cr_assert(
+        !key.open(nonce_of(v.nonce), vpnd::test::unhex(v.ad), text, vpnd::test::unhex(v.tag)));
+  }
+}
+
+// By what the library says of itself and the kernel of the processor, not by what we compiled.
+Test(aead, aegis256_is_there_from_libsodium_1_0_19_on) {
+  int major = 0, minor = 0, patch = 0;
+  cr_assert_eq(std::sscanf(library_version(), "%d.%d.%d", &major, &minor, &patch), 3);
+  const bool newer = std::tuple(major, minor, patch) >= std::tuple(1, 0, 19);
+  const bool fast =
+      (has_flag("aes") && has_flag("pclmulqdq") && has_flag("avx")) || this_processor().arm_crypto;
+  const bool offered = (offered_ciphers() & static_cast<unsigned>(Cipher::aegis256)) != 0;
+  cr_assert_eq(offered, newer && fast, "libsodium %s", library_version());
+}
+
+Test(aead, aegis256_is_offered_only_where_it_is_fast) {
+  const auto aegis = [](const Processor& p) {
+    return (offered_ciphers(p) & static_cast<unsigned>(Cipher::aegis256)) != 0;
+  };
+  const bool have = aegis({.arm_crypto = true});
+  cr_assert_eq(aegis({.aesni = true, .pclmul = true, .avx = true}), have);
+  cr_assert_not(aegis({.aesni = true, .pclmul = true, .avx = false}));
+  cr_assert_not(aegis({.aesni = false, .pclmul = true, .avx = true}));
+  cr_assert_not(aegis({.gcm = true}));
+}
+
+Test(aead, gcm_is_offered_where_the_library_has_it_and_the_processor_aes) {
+  const auto gcm = [](const Processor& p) { return (offered_ciphers(p) & 2) != 0; };
+  cr_assert(gcm({.aesni = true, .pclmul = true, .gcm = true}));
+  cr_assert(gcm({.arm_crypto = true, .gcm = true}));
+  cr_assert_not(gcm({.aesni = true, .pclmul = true, .avx = true, .gcm = false}));
+  cr_assert_not(gcm({.aesni = true, .gcm = true}));
+  cr_assert_eq(offered_ciphers(Processor{}), 1);
 }
 
 Test(aead, one_wrong_bit_anywhere_is_refused) {
