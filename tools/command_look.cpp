@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "core/plan/status.h"
+#include "core/wire/hello.h"
 #include "core/wire/key_issue.h"
 #include "tools/command.h"
 #include "tools/private_file.h"
@@ -16,6 +17,16 @@ namespace {
 void show(const std::string& json, bool as_json) {
   const auto status = as_json ? std::nullopt : plan::status_from_json(json);
   write_out(status ? plan::print(*status) : json + "\n");
+}
+
+// Names of those that a session may use here, the best first.
+std::vector<std::string_view> offered_ciphers() {
+  std::vector<std::string_view> names;
+  for (const auto cipher : wire::kCipherOrder) {
+    const auto bit = static_cast<unsigned>(cipher);
+    if ((crypto::offered_ciphers() & bit) != 0) names.push_back(plan::cipher_name(cipher));
+  }
+  return names;
 }
 
 }  // namespace
@@ -69,11 +80,13 @@ Exit run_cleanup(const Arguments& arguments) {
 
 Exit run_version(const Arguments& arguments) {
   const std::string library = wire::cipher_library();
-  write_out(arguments.json ? fmt::format(R"({{"schema":"vpnd.version/1","version":"{}",)"
-                                         R"("protocol":"vpnd/1","cipher_library":"{}"}})"
-                                         "\n",
-                                         VPND_VERSION, library)
-                           : fmt::format("vpnd {} (protocol vpnd/1, {})\n", VPND_VERSION, library));
+  write_out(arguments.json
+                ? fmt::format(R"({{"schema":"vpnd.version/1","version":"{}","protocol":"vpnd/1",)"
+                              R"("cipher_library":"{}","ciphers":["{}"]}})"
+                              "\n",
+                              VPND_VERSION, library, fmt::join(offered_ciphers(), R"(",")"))
+                : fmt::format("vpnd {} (protocol vpnd/1, {})\nciphers: {}\n", VPND_VERSION, library,
+                              fmt::join(offered_ciphers(), ", ")));
   return Exit::ok;
 }
 

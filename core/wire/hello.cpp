@@ -162,8 +162,7 @@ std::optional<HelloS> HelloS::decode(std::span<const std::uint8_t, kHelloS> in) 
 }
 
 std::optional<crypto::Cipher> choose_cipher(std::uint16_t offered, std::uint16_t own) noexcept {
-  for (const auto c :
-       {crypto::Cipher::aegis256, crypto::Cipher::aes256_gcm, crypto::Cipher::chacha20_poly1305}) {
+  for (const auto c : kCipherOrder) {
     if ((offered & own & static_cast<unsigned>(c)) != 0) return c;
   }
   return std::nullopt;

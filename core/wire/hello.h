@@ -3,6 +3,7 @@
 
 // The two handshake payloads, the lease they carry, and the lease cookie. PROTOCOL.md 3 and 7.
 
+#include <array>
 #include <optional>
 
 #include "core/base/addr.h"
@@ -67,7 +68,9 @@ struct HelloS {
   friend bool operator==(const HelloS&, const HelloS&) = default;
 };
 
-// The first of AEGIS-256, AES-256-GCM, ChaCha20-Poly1305 in both; nullopt if there is none.
+inline constexpr std::array kCipherOrder{crypto::Cipher::aegis256, crypto::Cipher::aes256_gcm,
+                                         crypto::Cipher::chacha20_poly1305};
+// The first of them in both; nullopt if there is none.
 std::optional<crypto::Cipher> choose_cipher(std::uint16_t offered, std::uint16_t own) noexcept;
 
 // A client: its static key in mode P, its instance id (zero-padded) in mode S.

@@ -11,6 +11,8 @@
 namespace vpnd::wire {
 namespace {
 
+static_assert(kMaxTagRoom >= crypto::kMaxTag);
+
 constexpr std::uint32_t kLengthMask = 0x1ffff;
 constexpr unsigned kTypeShift = 17;
 constexpr std::uint64_t kMasksPerBlock = 16;

@@ -122,3 +122,20 @@ Test(words, the_version_names_protocol_and_library) {
   const Outcome json = run({"version", "--json"});
   cr_assert(json.out.starts_with("{\"schema\":\"vpnd.version/1\""));
 }
+
+// By names, the best first; what is there everywhere is the last.
+Test(words, the_version_names_the_ciphers) {
+  const std::string text = run({"version"}).out, json = run({"version", "--json"}).out;
+  cr_assert(text.ends_with("chacha20-poly1305\n"), "%s", text.c_str());
+  cr_assert(json.ends_with("\"chacha20-poly1305\"]}\n"), "%s", json.c_str());
+  const auto listed = cli::lines(text);
+  cr_assert(listed.size() == 2 && listed[1].starts_with("ciphers: "), "%s", text.c_str());
+  const auto gcm = text.find("aes-256-gcm"), aegis = text.find("aegis-256");
+  const bool old = text.find("libsodium 1.0.18") != std::string::npos;
+  if (gcm != std::string::npos) cr_assert_lt(gcm, text.find("chacha20"), "%s", text.c_str());
+  if (aegis != std::string::npos) {
+    cr_assert_not(old, "AEGIS-256 came with 1.0.19");
+    cr_assert_lt(aegis, text.find("chacha20"), "%s", text.c_str());
+    if (gcm != std::string::npos) cr_assert_lt(aegis, gcm, "%s", text.c_str());
+  }
+}

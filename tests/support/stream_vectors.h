@@ -47,8 +47,28 @@ inline wire::Negotiated negotiated(const json& v) {
   return n;
 }
 
+// Every cipher offered here, the one with the longest tag first.
+inline std::vector<crypto::Cipher> offered_ciphers() {
+  crypto::init();
+  std::vector<crypto::Cipher> out;
+  for (const auto c : wire::kCipherOrder) {
+    if (offered(c)) out.push_back(c);
+  }
+  return out;
+}
+
+// What the tests of channels talk in: the longest tag that there is, else that of everywhere.
+inline crypto::Cipher usual_cipher() {
+  crypto::init();
+  return offered(crypto::Cipher::aegis256) ? crypto::Cipher::aegis256
+                                           : crypto::Cipher::chacha20_poly1305;
+}
+inline std::size_t usual_tag() {
+  return crypto::tag_length(usual_cipher());
+}
+
 // A finished handshake out of thin air, the same on both sides.
-inline wire::Negotiated negotiated(crypto::Cipher cipher = crypto::Cipher::chacha20_poly1305) {
+inline wire::Negotiated negotiated(crypto::Cipher cipher = usual_cipher()) {
   crypto::init();
   wire::Negotiated n;
   for (auto& b : n.c2s.mut()) b = 1;
