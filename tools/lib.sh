@@ -9,6 +9,7 @@ BUILD_PACKAGES=(g++ cmake ninja-build pkgconf ccache libmnl-dev libnftnl-dev lib
 # shellcheck disable=SC2034
 TEST_PACKAGES=(libcriterion-dev libbenchmark-dev iproute2 nftables iptables iputils-ping
   python3 iperf3 strace valgrind procps util-linux dnsmasq-base isc-dhcp-client dbus-daemon
+  dpkg-dev
   clang-19 libclang-rt-19-dev) # the sanitized build is theirs: a second opinion, in half the time
 # shellcheck disable=SC2034
 CI_PACKAGES=(clang-format-14 shellcheck scdoc)

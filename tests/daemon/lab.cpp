@@ -6,8 +6,10 @@
 #include <sys/mount.h>
 
 #include <chrono>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <thread>
 
 #include "core/base/error.h"
@@ -52,6 +54,17 @@ bool eventually(const std::function<bool()>& check, double seconds) {
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
   return true;
+}
+
+std::string other_program() {
+  const char* named = std::getenv("VPND_OTHER");
+  return named == nullptr ? "" : named;
+}
+
+std::vector<std::string> ciphers_of(const std::string& program) {
+  const Finished f = run_program({program, "version", "--json"});
+  if (f.status != 0) throw Error(fmt::format("{}: {}", program, f.output));
+  return nlohmann::json::parse(f.output).at("ciphers").get<std::vector<std::string>>();
 }
 
 Lab::Lab(int clients) : directory_(temporary_directory()) {

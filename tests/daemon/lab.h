@@ -78,6 +78,11 @@ class Lab {
   std::string directory_;
 };
 
+// The program of another build, with another libsodium, that VPND_OTHER names; empty: none.
+std::string other_program();
+// What a program says it offers, the best first.
+std::vector<std::string> ciphers_of(const std::string& program);
+
 // Runs `check` every 20 ms until it is true or so many seconds have passed.
 bool eventually(const std::function<bool()>& check, double seconds = 5);
 

@@ -105,7 +105,7 @@ class Tour:
         hello = connection.opened().hello
         if hello.status:
             raise Failed(f"status {hello.status}")
-        if hello.cipher != (2 if self.ciphers & 2 else 1):
+        if hello.cipher != next(i for i in (4, 2, 1) if self.ciphers & i):
             raise Failed(f"cipher {hello.cipher} was chosen of {self.ciphers}")
         self.cookie = hello.lease.cookie
         return connection

@@ -34,6 +34,8 @@ class Direction:
         return bytes(a ^ b for a, b in zip(header, stream[at:at + 4]))
 
     def _nonce(self):
+        if self.cipher == 4:
+            return struct.pack("<Q", self.counter) + bytes(24)
         return bytes(4) + struct.pack(">Q" if self.cipher == 2 else "<Q", self.counter)
 
     def seal(self, kind, plain, header=None):
@@ -105,7 +107,7 @@ class Session:
         value = struct.unpack("<I", header)[0]
         length, kind = value & 0x1ffff, value >> 17
         require(kind in (0, 1) and length <= self.limit, "header of a record")
-        size = 4 + length + 16
+        size = 4 + length + sodium.TAG[self.hello.cipher]
         if len(self.buffer) < size:
             return None
         try:
