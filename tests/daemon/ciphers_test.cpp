@@ -6,10 +6,10 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <nlohmann/json.hpp>
 
 #include "tests/daemon/lab.h"
 #include "tests/daemon/traffic.h"
+#include "tests/vectors/vectors.h"
 
 using namespace vpnd;
 using namespace vpnd::test;
@@ -38,7 +38,7 @@ std::string first_of_both(const std::string& server, const std::string& client) 
 std::string used(Lab& lab, const Namespace& ns, const std::string& who) {
   const Finished f = lab.vpnd(ns, who, {"status", "--json"});
   cr_assert_eq(f.status, 0, "%s", f.output.c_str());
-  return nlohmann::json::parse(f.output).at("peers").at(0).at("cipher").get<std::string>();
+  return Value::parse(f.output).at("peers").at(0).at("cipher").text();
 }
 
 void tunnel(const std::string& server_program, const std::string& client_program) {

@@ -9,10 +9,10 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <nlohmann/json.hpp>
 #include <thread>
 
 #include "core/base/error.h"
+#include "tests/vectors/vectors.h"
 
 namespace vpnd::test {
 namespace {
@@ -64,7 +64,10 @@ std::string other_program() {
 std::vector<std::string> ciphers_of(const std::string& program) {
   const Finished f = run_program({program, "version", "--json"});
   if (f.status != 0) throw Error(fmt::format("{}: {}", program, f.output));
-  return nlohmann::json::parse(f.output).at("ciphers").get<std::vector<std::string>>();
+  std::vector<std::string> names;
+  const Value version = Value::parse(f.output);
+  for (const Value& name : version.at("ciphers")) names.push_back(name.text());
+  return names;
 }
 
 Lab::Lab(int clients) : directory_(temporary_directory()) {

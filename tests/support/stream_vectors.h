@@ -9,12 +9,12 @@
 
 #include "core/wire/session.h"
 #include "crypto/random.h"
-#include "tests/support/vectors.h"
+#include "tests/vectors/vectors.h"
 
 namespace vpnd::test {
 
-inline crypto::Cipher cipher_of(const json& v) {
-  return static_cast<crypto::Cipher>(v.at("cipher_id").get<int>());
+inline crypto::Cipher cipher_of(const Value& v) {
+  return static_cast<crypto::Cipher>(v.at("cipher_id").number<int>());
 }
 
 inline bool offered(crypto::Cipher c) {
@@ -22,11 +22,11 @@ inline bool offered(crypto::Cipher c) {
 }
 
 // Those whose cipher this machine offers; the others are named on stderr, not passed silently.
-inline std::vector<json> stream_vectors() {
+inline std::vector<Value> stream_vectors() {
   crypto::init();
-  std::vector<json> out;
-  const json file = load_json("vpnd1-draft-kat.json");
-  for (const json& v : file.at("vectors")) {
+  std::vector<Value> out;
+  const Value file = load_json("vpnd1-draft-kat.json");
+  for (const Value& v : file.at("vectors")) {
     if (text(v, "transport") != "stream") continue;
     if (offered(cipher_of(v))) {
       out.push_back(v);
@@ -38,7 +38,7 @@ inline std::vector<json> stream_vectors() {
   return out;
 }
 
-inline wire::Negotiated negotiated(const json& v) {
+inline wire::Negotiated negotiated(const Value& v) {
   wire::Negotiated n;
   n.c2s = key(v, "split_c2s");
   n.s2c = key(v, "split_s2c");

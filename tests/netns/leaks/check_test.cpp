@@ -11,12 +11,12 @@
 #include <cctype>
 #include <csignal>
 #include <fstream>
-#include <nlohmann/json.hpp>
 #include <sstream>
 #include <thread>
 
 #include "linux/socket.h"
 #include "tests/netns/leaks/leak_lab.h"
+#include "tests/vectors/vectors.h"
 
 using namespace vpnd;
 using namespace vpnd::test;
@@ -172,15 +172,14 @@ Test(leaks_check, json_for_programs) {
   l.start();
   const Finished found = check(l, {"--json", "vpn0"});
   cr_assert_eq(found.status, 0, "%s", found.output.c_str());
-  const auto j = nlohmann::json::parse(found.output, nullptr, false);
-  cr_assert(j.is_object(), "%s", found.output.c_str());
-  cr_assert_eq(j["schema"], "vpnd.check/1");
-  cr_assert_eq(j["interface"], "vpn0");
-  cr_assert_eq(j["verdict"], "clean");
-  cr_assert_eq(j["watched"].size(), 1u);
-  cr_assert_gt(j["ways"].size(), 40u);
+  const auto j = Value::parse(found.output);
+  cr_assert_eq(j.at("schema").text(), "vpnd.check/1");
+  cr_assert_eq(j.at("interface").text(), "vpn0");
+  cr_assert_eq(j.at("verdict").text(), "clean");
+  cr_assert_eq(j.at("watched").size(), 1u);
+  cr_assert_gt(j.at("ways").size(), 40u);
   std::size_t tunnel = 0;
-  for (const auto& way : j["ways"]) tunnel += way["result"] == "tunnel" ? 1u : 0u;
+  for (const Value& way : j.at("ways")) tunnel += way.at("result").text() == "tunnel" ? 1u : 0u;
   cr_assert_gt(tunnel, 10u, "%s", found.output.c_str());
 }
 

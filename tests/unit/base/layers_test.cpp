@@ -168,7 +168,7 @@ Test(layers, finds_an_include_that_goes_upward) {
   cr_assert_eq(found("crypto/x.cpp", "#include \"core/base/bytes.h\""), 1u);
   cr_assert_eq(found("tools/x.cpp", "#include \"linux/lower.h\""), 1u);
   cr_assert_eq(found("linux/x.cpp", "#include \"tools/arguments.h\""), 1u);
-  cr_assert_eq(found("linux/x.cpp", "#include \"tests/support/vectors.h\""), 1u);
+  cr_assert_eq(found("linux/x.cpp", "#include \"tests/vectors/vectors.h\""), 1u);
   cr_assert_eq(found("bsd/x.cpp", "#include \"linux/lower.h\""), 1u);
 }
 

@@ -13,11 +13,11 @@
 
 #include "crypto/gate_box.h"
 #include "crypto/random.h"
-#include "tests/support/vectors.h"
+#include "tests/vectors/vectors.h"
 
 using namespace vpnd::crypto;
 using vpnd::test::flipped;
-using vpnd::test::json;
+using vpnd::test::Value;
 using Buffer = std::vector<std::uint8_t>;
 
 namespace {
@@ -54,10 +54,10 @@ Nonce nonce(std::uint64_t n) {
 }
 
 // Record layer of PROTOCOL.md 5, by hand: opens one known record and seals it again.
-void check_record(const json& v, const json& r, Cipher cipher) {
+void check_record(const Value& v, const Value& r, Cipher cipher) {
   const bool c2s = vpnd::test::text(r, "dir") == "c2s";
   const AeadKey key(cipher, vpnd::test::key(v, c2s ? "ek_c2s" : "ek_s2c"));
-  const auto counter = r.at("counter").get<std::uint64_t>();
+  const auto counter = r.at("counter").number<std::uint64_t>();
   const auto plain = vpnd::test::bytes(r, "plaintext");
   const auto wire = vpnd::test::bytes(r, "wire");
   std::array<std::uint8_t, 64> mask{};
@@ -68,7 +68,7 @@ void check_record(const json& v, const json& r, Cipher cipher) {
     header[i] = static_cast<std::uint8_t>(wire[i] ^ mask[4 * (counter % 16) + i]);
   }
   cr_assert_eq(header[0] | (header[1] << 8), static_cast<int>(plain.size()));
-  cr_assert_eq(header[2], r.at("type").get<int>() << 1);
+  cr_assert_eq(header[2], r.at("type").number<int>() << 1);
   Buffer text(wire.begin() + 4, wire.begin() + 4 + static_cast<std::ptrdiff_t>(plain.size()));
   const Buffer tag(wire.begin() + 4 + static_cast<std::ptrdiff_t>(plain.size()), wire.end());
   cr_assert_eq(tag.size(), tag_length(cipher));
@@ -143,14 +143,14 @@ Test(aead, chacha_is_always_offered) {
 }
 
 Test(aead, records_of_the_known_answers) {
-  const json file = vpnd::test::load_json("vpnd1-draft-kat.json");
+  const Value file = vpnd::test::load_json("vpnd1-draft-kat.json");
   int seen = 0;
   for (const Cipher cipher : kAll) {
     if (!built(cipher)) continue;
-    for (const json& v : file.at("vectors")) {
-      if (v.at("cipher_id").get<int>() != static_cast<int>(cipher)) continue;
+    for (const Value& v : file.at("vectors")) {
+      if (v.at("cipher_id").number<int>() != static_cast<int>(cipher)) continue;
       if (vpnd::test::text(v, "transport") != "stream") continue;
-      for (const json& r : v.at("records")) {
+      for (const Value& r : v.at("records")) {
         check_record(v, r, cipher);
         ++seen;
       }

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "crypto/random.h"
-#include "tests/support/vectors.h"
+#include "tests/vectors/vectors.h"
 
 using namespace vpnd::crypto;
 using vpnd::test::flipped;

@@ -4,7 +4,7 @@
 #include <criterion/criterion.h>
 
 #include "crypto/random.h"
-#include "tests/support/vectors.h"
+#include "tests/vectors/vectors.h"
 
 using namespace vpnd::crypto;
 using vpnd::test::hex;

@@ -4,10 +4,10 @@
 #include <criterion/criterion.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <random>
 
 #include "tests/support/plans.h"
+#include "tests/vectors/vectors.h"
 
 using namespace vpnd;
 using namespace vpnd::plan;
@@ -372,17 +372,17 @@ Test(leak_report, for_programs) {
   LeakReport r = report();
   const std::string text = to_json(r);
   cr_assert(text.find('\n') == std::string::npos);
-  const auto j = nlohmann::json::parse(text);
-  cr_assert_eq(j["schema"], "vpnd.check/1");
-  cr_assert_eq(j["verdict"], "leak");
-  cr_assert_eq(j["leaks"], 1);
-  cr_assert_eq(j["ways"].size(), 5u);
-  cr_assert_eq(j["ways"][0]["result"], "leak");
-  cr_assert_eq(j["ways"][0]["to"], "127.0.0.53:53");
-  cr_assert_eq(j["ways"][1]["result"], "tunnel");
-  cr_assert_eq(j["ways"][1]["protocol"], "tcp");
+  const auto j = test::Value::parse(text);
+  cr_assert_eq(j.at("schema").text(), "vpnd.check/1");
+  cr_assert_eq(j.at("verdict").text(), "leak");
+  cr_assert_eq(j.at("leaks").text(), "1");
+  cr_assert_eq(j.at("ways").size(), 5u);
+  cr_assert_eq(j.at("ways").at(0).at("result").text(), "leak");
+  cr_assert_eq(j.at("ways").at(0).at("to").text(), "127.0.0.53:53");
+  cr_assert_eq(j.at("ways").at(1).at("result").text(), "tunnel");
+  cr_assert_eq(j.at("ways").at(1).at("protocol").text(), "tcp");
   r.outcomes.erase(r.outcomes.begin());
-  cr_assert_eq(nlohmann::json::parse(to_json(r))["verdict"], "clean");
+  cr_assert_eq(test::Value::parse(to_json(r)).at("verdict").text(), "clean");
   r.outcomes.clear();
-  cr_assert_eq(nlohmann::json::parse(to_json(r))["verdict"], "untested");
+  cr_assert_eq(test::Value::parse(to_json(r)).at("verdict").text(), "untested");
 }

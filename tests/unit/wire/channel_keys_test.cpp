@@ -13,7 +13,7 @@ namespace {
 
 // Gives the bytes of `key` when 32 are asked for, and ones otherwise: ephemeral keys are the only
 // draws of that size.
-Entropy fixed_ephemeral(const json& v, const char* field) {
+Entropy fixed_ephemeral(const Value& v, const char* field) {
   const auto fixed = array<32>(v, field);
   return [fixed](MutBytes out) {
     std::ranges::fill(out, std::uint8_t{0xff});
@@ -21,7 +21,7 @@ Entropy fixed_ephemeral(const json& v, const char* field) {
   };
 }
 
-End end_of(const json& v, bool client) {
+End end_of(const Value& v, bool client) {
   const char* field = client ? "client_ephemeral_secret" : "server_ephemeral_secret";
   return {Channel(Pair::params(client, {}, 0x1ffff), negotiated(v),
                   fixed_ephemeral(v.at("rekey"), field), at(0s))};
@@ -44,10 +44,10 @@ ChannelLimits small(std::uint64_t epoch, std::uint64_t hard = kHardBytes) {
 // The records of the trace enter a Channel as they are; what the Channel says itself must go under
 // the keys that the trace ends with.
 Test(channel_keys, a_server_follows_the_trace) {
-  for (const json& v : stream_vectors()) {
+  for (const Value& v : stream_vectors()) {
     End server = end_of(v, false);
     SessionKeys other = session_keys(negotiated(v), true);
-    for (const json& r : v.at("interleaved").at("trace")) {
+    for (const Value& r : v.at("interleaved").at("trace")) {
       if (text(r, "dir") != "c2s") continue;
       const Heard h = server.hear(bytes(r, "wire"));
       cr_assert_not(h.has(Event::failed), "%s", text(r, "what").c_str());
@@ -65,12 +65,12 @@ Test(channel_keys, a_server_follows_the_trace) {
 }
 
 Test(channel_keys, a_client_follows_the_trace) {
-  for (const json& v : stream_vectors()) {
+  for (const Value& v : stream_vectors()) {
     End client = end_of(v, true);
     client.channel.request_rekey(at(0s));
     (void)client.control();  // CONFIRM and REKEY1
     bool lease = false, config = false;
-    for (const json& r : v.at("interleaved").at("trace")) {
+    for (const Value& r : v.at("interleaved").at("trace")) {
       if (text(r, "dir") != "s2c") continue;
       const Heard h = client.hear(bytes(r, "wire"));
       cr_assert_not(h.has(Event::failed), "%s", text(r, "what").c_str());
@@ -91,7 +91,7 @@ Test(channel_keys, a_client_follows_the_trace) {
 
 // Two Channels with the ephemerals of the vectors write REKEY1, REKEY2 and SWITCH(1) as there.
 Test(channel_keys, two_channels_write_the_records_of_the_vectors) {
-  for (const json& v : stream_vectors()) {
+  for (const Value& v : stream_vectors()) {
     End client = end_of(v, true), server = end_of(v, false);
     (void)server.hear(client.control());
     client.channel.request_rekey(at(0s));

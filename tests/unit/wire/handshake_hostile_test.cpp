@@ -43,7 +43,7 @@ void refuse_changes(const Plain& good, std::initializer_list<Change> changes, Ac
 Test(hostile_handshake, c1_must_be_canonical) {
   for (const char* mode : {"S", "P"}) {
     for (const char* carrier : {"stream", "datagram"}) {
-      const json v = vector_of(mode, carrier);
+      const Value v = vector_of(mode, carrier);
       const ClientIdentity client = client_of(v);
       const ServerIdentity server = server_of(v);
       const Initiator initiator = initiator_of(v, client);
@@ -89,7 +89,7 @@ Test(hostile_handshake, c1_must_be_canonical) {
 
 Test(hostile_handshake, s1_must_be_canonical) {
   for (const char* carrier : {"stream", "datagram"}) {
-    const json v = vector_of("P", carrier);
+    const Value v = vector_of("P", carrier);
     const ClientIdentity client = client_of(v);
     const ServerIdentity server = server_of(v);
     const Initiator once = initiator_of(v, client);
@@ -137,7 +137,7 @@ Test(hostile_handshake, s1_must_be_canonical) {
 namespace {
 
 // What a server that breaks the rules would send: any hello, in a valid s1.
-Block rogue_s1(const json& v, const ServerIdentity& server, const Block& c1,
+Block rogue_s1(const Value& v, const ServerIdentity& server, const Block& c1,
                const ByteArray<kHelloS>& hello) {
   const Gate gate = *Responder::open(server, Transport::stream, c1);
   NoiseState::Keys keys;
@@ -157,7 +157,7 @@ Block rogue_s1(const json& v, const ServerIdentity& server, const Block& c1,
 }  // namespace
 
 Test(hostile_handshake, the_client_refuses_a_cipher_that_it_did_not_offer) {
-  const json v = vector_of("S");
+  const Value v = vector_of("S");
   const ClientIdentity client = client_of(v);
   const ServerIdentity server = server_of(v);
   for (const int offered : {1, 3, 5, 7}) {
@@ -177,7 +177,7 @@ Test(hostile_handshake, the_client_refuses_a_cipher_that_it_did_not_offer) {
 }
 
 Test(hostile_handshake, the_server_may_not_choose_what_was_not_offered) {
-  const json v = vector_of("S");
+  const Value v = vector_of("S");
   const ClientIdentity client = client_of(v);
   const ServerIdentity server = server_of(v);
   Initiator::Opening opening = opening_of(v);
@@ -200,7 +200,7 @@ Test(hostile_handshake, the_server_may_not_choose_what_was_not_offered) {
 // A holder of the shared key opens with a point of low order. NNpsk0 does no curve work on it
 // before s1, where it could not be refused in silence any more.
 Test(hostile_handshake, an_ephemeral_key_of_low_order_is_refused_at_once) {
-  const json v = vector_of("S");
+  const Value v = vector_of("S");
   const ServerIdentity server = server_of(v);
   const Initiator initiator = initiator_of(v, client_of(v));
   Gate gate = *Responder::open(server, Transport::stream, initiator.block());

@@ -22,9 +22,9 @@ void start() {
 // The answers, called with each of the 12 handshakes.
 template<typename Check>
 void each_vector(Check check) {
-  const json file = load_json("vpnd1-draft-kat.json");
+  const Value file = load_json("vpnd1-draft-kat.json");
   int seen = 0;
-  for (const json& v : file.at("vectors")) {
+  for (const Value& v : file.at("vectors")) {
     check(v);
     ++seen;
   }
@@ -48,7 +48,7 @@ static_assert(std::is_nothrow_move_assignable_v<Responder>);
 TestSuite(handshake, .init = start);
 
 Test(handshake, known_answers) {
-  each_vector([](const json& v) {
+  each_vector([](const Value& v) {
     const ClientIdentity client = client_of(v);
     const ServerIdentity server = server_of(v);
     Initiator initiator = initiator_of(v, client);
@@ -78,14 +78,14 @@ Test(handshake, known_answers) {
     cr_assert_eq(hex(mine.hash), text(v, "handshake_hash"));
     cr_assert_eq(hex(mine.c2s.bytes()), text(v, "split_c2s"));
     cr_assert_eq(hex(mine.s2c.bytes()), text(v, "split_s2c"));
-    cr_assert_eq(static_cast<int>(mine.cipher), v.at("cipher_id").get<int>());
+    cr_assert_eq(static_cast<int>(mine.cipher), v.at("cipher_id").number<int>());
   });
 }
 
 namespace {
 
 // c1 of a gate-reply vector; `next` is the one that follows the reply.
-Initiator reply_opening(const json& v, const json& like, const ClientIdentity& id, bool next) {
+Initiator reply_opening(const Value& v, const Value& like, const ClientIdentity& id, bool next) {
   const char* field = next ? "block_c1_next" : "block_c1";
   const Block block = array<kBlock>(v, field);
   const Plain plain = unsealed(block, id.gate.c2s, ad_of_c1(v));
@@ -102,8 +102,8 @@ Initiator reply_opening(const json& v, const json& like, const ClientIdentity& i
   return made;
 }
 
-void check_gate_reply(const json& v) {
-  const json like = vector_of(text(v, "mode").c_str(), text(v, "transport").c_str());
+void check_gate_reply(const Value& v) {
+  const Value like = vector_of(text(v, "mode").c_str(), text(v, "transport").c_str());
   const ClientIdentity client = client_of(v);
   const ServerIdentity server = server_of(v);
   Initiator first = reply_opening(v, like, client, false);
@@ -143,13 +143,13 @@ void check_gate_reply(const json& v) {
 }  // namespace
 
 Test(handshake, gate_replies) {
-  const json file = load_json("vpnd1-draft-kat.json");
+  const Value file = load_json("vpnd1-draft-kat.json");
   cr_assert_eq(file.at("gate_replies").size(), 5u);
-  for (const json& v : file.at("gate_replies")) check_gate_reply(v);
+  for (const Value& v : file.at("gate_replies")) check_gate_reply(v);
 }
 
 Test(handshake, a_changed_c1_is_refused) {
-  each_vector([](const json& v) {
+  each_vector([](const Value& v) {
     const ClientIdentity client = client_of(v);
     const ServerIdentity server = server_of(v);
     Initiator initiator = initiator_of(v, client);
@@ -165,7 +165,7 @@ Test(handshake, a_changed_c1_is_refused) {
 // of the header, which the prologue covers.
 Test(handshake, a_changed_noise_message_is_refused) {
   for (const char* mode : {"S", "P"}) {
-    const json v = vector_of(mode);
+    const Value v = vector_of(mode);
     const ClientIdentity client = client_of(v);
     const ServerIdentity server = server_of(v);
     Initiator initiator = initiator_of(v, client);
@@ -194,7 +194,7 @@ Test(handshake, a_changed_noise_message_is_refused) {
 }
 
 Test(handshake, a_changed_s1_changes_nothing) {
-  each_vector([](const json& v) {
+  each_vector([](const Value& v) {
     const ClientIdentity client = client_of(v);
     const ServerIdentity server = server_of(v);
     Initiator initiator = initiator_of(v, client);
@@ -218,7 +218,7 @@ Test(handshake, a_changed_s1_changes_nothing) {
 }
 
 Test(handshake, other_transport_direction_key_or_session_is_refused) {
-  const json v = vector_of("S"), p = vector_of("P");
+  const Value v = vector_of("S"), p = vector_of("P");
   const ClientIdentity client = client_of(v);
   const ServerIdentity server = server_of(v), other = server_of(p);
   Initiator a = initiator_of(v, client);
@@ -239,7 +239,7 @@ Test(handshake, other_transport_direction_key_or_session_is_refused) {
 }
 
 Test(handshake, a_key_that_is_not_in_the_list_gets_silence) {
-  const json v = vector_of("P");
+  const Value v = vector_of("P");
   const ClientIdentity client = client_of(v);
   ServerIdentity server = server_of(v);
   const Initiator initiator = initiator_of(v, client);
@@ -253,7 +253,7 @@ Test(handshake, a_key_that_is_not_in_the_list_gets_silence) {
 }
 
 Test(handshake, another_psk_of_the_peer_is_refused_by_the_client) {
-  const json v = vector_of("P");
+  const Value v = vector_of("P");
   const ClientIdentity client = client_of(v);
   ServerIdentity server = server_of(v);
   server.peers[1].psk = crypto::random_key();
@@ -266,7 +266,7 @@ Test(handshake, another_psk_of_the_peer_is_refused_by_the_client) {
 
 Test(handshake, a_refusal_carries_its_status_and_no_keys) {
   for (const char* mode : {"S", "P"}) {
-    const json v = vector_of(mode);
+    const Value v = vector_of(mode);
     const ClientIdentity client = client_of(v);
     const ServerIdentity server = server_of(v);
     Initiator initiator = initiator_of(v, client);
@@ -286,7 +286,7 @@ Test(handshake, a_refusal_carries_its_status_and_no_keys) {
 }
 
 Test(handshake, moved_ends_go_on) {
-  const json v = vector_of("P");
+  const Value v = vector_of("P");
   const ClientIdentity client = client_of(v);
   const ServerIdentity server = server_of(v);
   Initiator first = initiator_of(v, client);
@@ -324,7 +324,7 @@ Test(handshake, block_random_is_drawn_from_the_source_given) {
 // Every bit of a block is set in half of the blocks: 8192 of them, made from fixed keys so that the
 // outcome is always the same.
 Test(handshake, blocks_look_uniform) {
-  const json v = vector_of("S");
+  const Value v = vector_of("S");
   const ServerIdentity server = server_of(v);
   const Gate c1 = *Responder::open(server, Transport::stream, array<kBlock>(v, "block_c1"));
   constexpr int kBlocks = 8192;

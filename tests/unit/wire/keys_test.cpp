@@ -11,12 +11,12 @@
 #include "crypto/hash.h"
 #include "crypto/key_text.h"
 #include "crypto/random.h"
-#include "tests/support/vectors.h"
+#include "tests/vectors/vectors.h"
 
 using namespace vpnd;
 using namespace vpnd::wire;
 using test::hex;
-using test::json;
+using test::Value;
 using Buffer = std::vector<std::uint8_t>;
 
 namespace {
@@ -37,9 +37,9 @@ std::string shared_hex(Buffer content) {
   return hex(std::get<SharedKey>(parsed(std::move(content))).key.bytes());
 }
 
-json vector_of(const char* mode) {
-  const json file = test::load_json("vpnd1-draft-kat.json");
-  for (const json& v : file.at("vectors")) {
+Value vector_of(const char* mode) {
+  const Value file = test::load_json("vpnd1-draft-kat.json");
+  for (const Value& v : file.at("vectors")) {
     if (test::text(v, "mode") == mode) return v;
   }
   return {};
@@ -91,11 +91,11 @@ std::string some_key() {
 TestSuite(keys, .init = start);
 
 Test(keys, derivations_of_the_known_answers) {
-  const json s = vector_of("S");
+  const Value s = vector_of("S");
   const crypto::Key file = test::key(s, "key_file");
   cr_assert_eq(hex(gate_keys_shared(file).c2s.bytes()), test::text(s, "gate_key_c2s"));
   cr_assert_eq(hex(gate_keys_shared(file).s2c.bytes()), test::text(s, "gate_key_s2c"));
-  const json p = vector_of("P");
+  const Value p = vector_of("P");
   const auto gate =
       gate_keys_public(test::key(p, "access_key"), test::array<32>(p, "server_static_public"));
   cr_assert_eq(hex(gate.c2s.bytes()), test::text(p, "gate_key_c2s"));
@@ -153,7 +153,7 @@ Test(keys, damaged_base64) {
 }
 
 Test(keys, client_line_of_the_known_answer) {
-  const json v = vector_of("P");
+  const Value v = vector_of("P");
   const std::string line = test::text(v, "key_line");
   for (const char* end : {"", "\n", "\r\n"}) {
     const KeyFile file = parsed(buffer(line + end));
@@ -218,7 +218,7 @@ Test(keys, a_line_with_a_point_of_low_order) {
 }
 
 Test(keys, identities_of_each_side) {
-  const json v = vector_of("P");
+  const Value v = vector_of("P");
   ClientIdentity c = client_identity(parsed(buffer(test::text(v, "key_line"))), "k");
   cr_assert(c.mode == Mode::public_key);
   cr_assert_eq(hex(c.own), test::text(v, "client_static_public"));
@@ -229,7 +229,7 @@ Test(keys, identities_of_each_side) {
   cr_assert(s.mode == Mode::public_key);
   cr_assert_eq(hex(s.own), test::text(v, "server_static_public"));
   cr_assert_eq(hex(s.gate.s2c.bytes()), test::text(v, "gate_key_s2c"));
-  const json sv = vector_of("S");
+  const Value sv = vector_of("S");
   const Buffer file = test::bytes(sv, "key_file");
   cr_assert_eq(hex(client_identity(parsed(file), "k").gate.c2s.bytes()),
                test::text(sv, "gate_key_c2s"));
@@ -262,7 +262,7 @@ Test(keys, the_key_of_the_other_side_is_refused) {
 }
 
 Test(keys, fingerprints) {
-  const json v = vector_of("P");
+  const Value v = vector_of("P");
   const ServerKey key{test::key(v, "server_static_secret"), test::key(v, "access_key")};
   const std::string server = fingerprint(parsed(buffer(server_line(key))));
   const std::string client = fingerprint(parsed(buffer(test::text(v, "key_line"))));

@@ -9,13 +9,13 @@
 
 #include "crypto/aead.h"
 #include "crypto/random.h"
-#include "tests/support/vectors.h"
+#include "tests/vectors/vectors.h"
 
 using namespace vpnd;
 using namespace vpnd::wire;
 using test::flipped;
 using test::hex;
-using test::json;
+using test::Value;
 using Buffer = std::vector<std::uint8_t>;
 
 namespace {
@@ -38,7 +38,7 @@ Suite suite_of(const std::string& name) {
   return {pattern, gcm ? NoiseCipher::aes_gcm : NoiseCipher::chacha_poly};
 }
 
-NoiseState side(const json& v, bool initiator) {
+NoiseState side(const Value& v, bool initiator) {
   const std::string who = initiator ? "init_" : "resp_";
   NoiseState::Keys keys;
   if (v.contains(who + "static")) keys.own_static = test::key(v, (who + "static").c_str());
@@ -47,8 +47,8 @@ NoiseState side(const json& v, bool initiator) {
   }
   keys.ephemeral = test::key(v, (who + "ephemeral").c_str());
   if (v.contains(who + "psks")) {
-    for (const json& p : v.at(who + "psks")) {
-      keys.psks.push_back(test::unhex_key(p.get<std::string>()));
+    for (const Value& p : v.at(who + "psks")) {
+      keys.psks.push_back(test::unhex_key(p.text()));
     }
   }
   const Suite suite = suite_of(test::text(v, "protocol_name"));
@@ -88,17 +88,17 @@ void refuse_all_twins(NoiseState& to, const Buffer& message, bool last_is_free) 
   cr_assert(to.hash() == before);
 }
 
-void check_transport(const json& v, NoiseState::Split keys, std::size_t from) {
+void check_transport(const Value& v, NoiseState::Split keys, std::size_t from) {
   const auto suite = suite_of(test::text(v, "protocol_name"));
   const auto id = suite.cipher == NoiseCipher::aes_gcm ? crypto::Cipher::aes256_gcm
                                                        : crypto::Cipher::chacha20_poly1305;
   const crypto::AeadKey aead[2] = {{id, keys.first}, {id, keys.second}};
   crypto::NonceCounter seal[2], open[2];
-  const json& messages = v.at("messages");
+  const Value& messages = v.at("messages");
   for (std::size_t i = from; i < messages.size(); ++i) {
     const std::size_t d = i % 2;
-    const Buffer plain = test::bytes(messages[i], "payload");
-    const Buffer wire = test::bytes(messages[i], "ciphertext");
+    const Buffer plain = test::bytes(messages.at(i), "payload");
+    const Buffer wire = test::bytes(messages.at(i), "ciphertext");
     Buffer sealed = plain;
     sealed.resize(plain.size() + 16);
     aead[d].seal(seal[d].take(), {}, std::span(sealed).first(plain.size()),
@@ -112,16 +112,16 @@ void check_transport(const json& v, NoiseState::Split keys, std::size_t from) {
 
 // Our initiator against the recorded responder and the reverse, at once: each side must write
 // exactly what the vector has, and read the same.
-void check_vector(const json& v) {
+void check_vector(const Value& v) {
   NoiseState initiator = side(v, true), responder = side(v, false);
-  const json& messages = v.at("messages");
+  const Value& messages = v.at("messages");
   const std::string name = test::text(v, "protocol_name");
   std::size_t i = 0;
   for (; !initiator.finished(); ++i) {
     NoiseState& from = i % 2 == 0 ? initiator : responder;
     NoiseState& to = i % 2 == 0 ? responder : initiator;
-    const Buffer plain = test::bytes(messages[i], "payload");
-    const Buffer wire = test::bytes(messages[i], "ciphertext");
+    const Buffer plain = test::bytes(messages.at(i), "payload");
+    const Buffer wire = test::bytes(messages.at(i), "ciphertext");
     cr_assert_eq(hex(written(from, plain)), hex(wire), "%s %zu", name.c_str(), i);
     const bool clear =
         i == 0 && (name.starts_with("Noise_NN_") || name.starts_with("Noise_NNpsk2_"));
@@ -142,9 +142,9 @@ void check_vector(const json& v) {
 }
 
 int check_file(const char* file) {
-  const json data = test::load_json(file);
+  const Value data = test::load_json(file);
   int done = 0;
-  for (const json& v : data.at("vectors")) {
+  for (const Value& v : data.at("vectors")) {
     if (test::text(v, "protocol_name").find("AESGCM") != std::string::npos &&
         (crypto::offered_ciphers() & 2) == 0) {
       std::printf("no AES on this processor: %s NOT tested\n",

@@ -35,11 +35,11 @@ std::optional<Opened> open(EpochKeys& keys, Buffer wire) {
   return Opened{header->type, Buffer(body.begin(), body.begin() + header->length)};
 }
 
-RecordType type_of(const json& r) {
-  return static_cast<RecordType>(r.at("type").get<int>());
+RecordType type_of(const Value& r) {
+  return static_cast<RecordType>(r.at("type").number<int>());
 }
 
-const char* tag_name(const json& v) {
+const char* tag_name(const Value& v) {
   static std::string name;
   name = text(v, "mode") + " " + text(v, "cipher");
   return name.c_str();
@@ -55,7 +55,7 @@ EpochKeys fresh(std::uint8_t fill = 1) {
 }  // namespace
 
 Test(session, keys_match_the_known_answers) {
-  for (const json& v : stream_vectors()) {
+  for (const Value& v : stream_vectors()) {
     const SessionKeys c = session_keys(negotiated(v), true);
     const SessionKeys s = session_keys(negotiated(v), false);
     cr_assert(hex(c.sending.base()) == text(v, "base_c2s"), "%s", tag_name(v));
@@ -76,11 +76,11 @@ Test(session, split_keys_are_gone_afterwards) {
 }
 
 Test(session, records_match_the_known_answers) {
-  for (const json& v : stream_vectors()) {
-    for (const json& r : v.at("records")) {
+  for (const Value& v : stream_vectors()) {
+    for (const Value& r : v.at("records")) {
       const bool c2s = text(r, "dir") == "c2s";
       SessionKeys out = session_keys(negotiated(v), c2s), in = session_keys(negotiated(v), !c2s);
-      const auto counter = r.at("counter").get<std::uint64_t>();
+      const auto counter = r.at("counter").number<std::uint64_t>();
       out.sending.start_at(counter);
       in.receiving.start_at(counter);
       const Buffer wire = seal(out.sending, type_of(r), bytes(r, "plaintext"));
@@ -93,8 +93,8 @@ Test(session, records_match_the_known_answers) {
 
 Test(session, ratchet_matches_the_known_answers) {
   const Buffer hello{'h', 'e', 'l', 'l', 'o', ' ', 'v', 'p', 'n', 'd'};
-  for (const json& v : stream_vectors()) {
-    const json& want = v.at("ratchet");
+  for (const Value& v : stream_vectors()) {
+    const Value& want = v.at("ratchet");
     SessionKeys k = session_keys(negotiated(v), true), s = session_keys(negotiated(v), false);
     (void)seal(k.sending, RecordType::data, hello);  // the counter starts anew
     k.sending.ratchet();
@@ -110,8 +110,8 @@ Test(session, ratchet_matches_the_known_answers) {
 
 Test(session, rekey_matches_the_known_answers) {
   const Buffer hello{'h', 'e', 'l', 'l', 'o', ' ', 'v', 'p', 'n', 'd'};
-  for (const json& v : stream_vectors()) {
-    const json& want = v.at("rekey");
+  for (const Value& v : stream_vectors()) {
+    const Value& want = v.at("rekey");
     SessionKeys c = session_keys(negotiated(v), true), s = session_keys(negotiated(v), false);
     Rekey i = Rekey::initiate(c.rekey_secret, c.hash, key(want, "client_ephemeral_secret"));
     cr_assert(hex(i.message()) == text(want, "msg1"), "%s", tag_name(v));
@@ -142,9 +142,9 @@ struct Direction {
   const crypto::Key* q;
 };
 
-void replay(const json& r, Direction d) {
+void replay(const Value& r, Direction d) {
   const Buffer plain = bytes(r, "plaintext");
-  cr_assert_eq(d.out->records(), r.at("counter").get<std::uint64_t>());
+  cr_assert_eq(d.out->records(), r.at("counter").number<std::uint64_t>());
   cr_assert(hex(seal(*d.out, type_of(r), plain)) == text(r, "wire"), "%s", text(r, "what").c_str());
   const auto opened = open(*d.in, bytes(r, "wire"));
   cr_assert(opened && opened->type == type_of(r) && opened->plain == plain);
@@ -158,15 +158,15 @@ void replay(const json& r, Direction d) {
 }  // namespace
 
 Test(session, the_interleaved_trace_replays_record_by_record) {
-  for (const json& v : stream_vectors()) {
-    const json& want = v.at("interleaved");
+  for (const Value& v : stream_vectors()) {
+    const Value& want = v.at("interleaved");
     SessionKeys c = session_keys(negotiated(v), true), s = session_keys(negotiated(v), false);
     Rekey i =
         Rekey::initiate(c.rekey_secret, c.hash, key(v.at("rekey"), "client_ephemeral_secret"));
     Rekey r = Rekey::respond(s.rekey_secret, s.hash);
     cr_assert(r.read_first(i.message(), key(v.at("rekey"), "server_ephemeral_secret")));
     cr_assert(i.read_second(r.message()));
-    for (const json& record : want.at("trace")) {
+    for (const Value& record : want.at("trace")) {
       const bool c2s = text(record, "dir") == "c2s";
       replay(record, c2s ? Direction{&c.sending, &s.receiving, &i.q_c2s()}
                          : Direction{&s.sending, &c.receiving, &r.q_s2c()});
@@ -178,13 +178,13 @@ Test(session, the_interleaved_trace_replays_record_by_record) {
 }
 
 Test(session, any_flipped_bit_of_a_record_is_refused) {
-  for (const json& v : stream_vectors()) {
-    const json& r = v.at("records").at(1);
+  for (const Value& v : stream_vectors()) {
+    const Value& r = v.at("records").at(1);
     const bool c2s = text(r, "dir") == "c2s";
     const Buffer wire = bytes(r, "wire");
     for (std::size_t bit = 0; bit < wire.size() * 8; ++bit) {
       SessionKeys in = session_keys(negotiated(v), !c2s);
-      in.receiving.start_at(r.at("counter").get<std::uint64_t>());
+      in.receiving.start_at(r.at("counter").number<std::uint64_t>());
       cr_assert_not(open(in.receiving, flipped(wire, bit / 8, bit % 8)).has_value(), "bit %zu",
                     bit);
     }
