@@ -95,18 +95,26 @@ std::optional<std::size_t> Recogniser::by_word(Bytes packet) const noexcept {
   return *high * 26 + *low;
 }
 
-// The source port is that socket's alone. Somebody may have translated one of the addresses, or the
-// port it goes to; not all at once.
+// The source port is that socket's, and only a socket of the other family, or one bound elsewhere,
+// may have the same: where it goes tells which. Somebody may have translated one of the addresses,
+// or the port it goes to; not all at once.
 std::optional<std::size_t> Recogniser::by_ports(Bytes bytes) const noexcept {
   const auto p = parse_tagged(bytes);
   if (!p || !has_ports(*p)) return std::nullopt;
   const std::uint16_t from = load_be16(p->transport.data()), to = load_be16(&p->transport[2]);
+  std::optional<std::size_t> best;
+  unsigned most = 0;
   for (std::size_t i = 0; i < ways_.size() && i < ports_.size(); ++i) {
     const Way& way = ways_[i];
     if (ports_[i] != from || from == 0 || way.tcp != (p->ip.protocol == kTcp)) continue;
-    if (way.to.port == to || way.to.address == p->ip.destination) return i;
+    const bool port = way.to.port == to, address = way.to.address == p->ip.destination;
+    if (!port && !address) continue;
+    const bool family = way.to.address.family() == p->ip.destination.family();
+    const unsigned alike = (address ? 4u : 0u) + (port ? 2u : 0u) + (family ? 1u : 0u);
+    if (alike > most) best = i;
+    most = std::max(most, alike);
   }
-  return std::nullopt;
+  return best;
 }
 
 // Where nobody answers the question, nothing else will follow.

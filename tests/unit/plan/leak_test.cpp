@@ -236,6 +236,19 @@ Test(leak_recognise, translated_but_not_out_of_recognition) {
   cr_assert(r.look(kIp, packet(true, {address("1.2.3.4"), own.port}, at->to)) == i, "from another");
 }
 
+// Sockets of two families, or bound to two addresses, may have the same port.
+Test(leak_recognise, ways_that_share_a_port_are_told_apart) {
+  Bench b;
+  for (auto& port : b.ports) port = 40'000;
+  const Recogniser r = b.recogniser();
+  for (std::size_t i = 0; i < b.all.size(); ++i) {
+    if (!b.all[i].tcp) continue;
+    const auto seen = r.look(kIp, packet(true, b.from(i), b.all[i].to));
+    cr_assert(seen.has_value());
+    cr_assert(b.all[*seen].to == b.all[i].to, "%s", b.all[i].to.text().c_str());
+  }
+}
+
 Test(leak_recognise, others_are_left_alone) {
   const Bench b;
   const Recogniser r = b.recogniser();
