@@ -15,8 +15,10 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr int kTunReads = 16;  // after the first, before what was read is sent
-constexpr std::size_t kTunBytes = 256 * 1024;
+// After the first, before what was read is sent. What stays in the device waits there in order, and
+// nothing can go first: so as much is taken out as the queue of a connection holds.
+constexpr int kTunReads = 64;
+constexpr std::size_t kTunBytes = 2 * 1024 * 1024;
 constexpr int kAccepts = 256;  // a turn
 constexpr Duration kAcceptPause = 100ms, kLongestWait = 1h;
 
