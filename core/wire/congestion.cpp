@@ -29,12 +29,7 @@ std::size_t cut_last_segment(Offload& offload, MutBytes packet) noexcept {
   const std::size_t payload = (l->payload - 1) / segment * segment;
   const MutBytes kept = packet.first(l->header_end + payload);
   const std::size_t transport = kept.size() - l->transport;
-  if (l->v4) {
-    store_be16(&kept[2], static_cast<std::uint16_t>(kept.size()));
-    sum_ipv4_header(kept, l->transport);
-  } else {
-    store_be16(&kept[4], static_cast<std::uint16_t>(kept.size() - 40));
-  }
+  set_ip_size(kept, l->transport, kept.size());
   std::uint8_t* header = &kept[l->transport];
   if (l->tcp) {
     header[13] = static_cast<std::uint8_t>(header[13] & ~(kTcpFin | kTcpPush));

@@ -76,16 +76,20 @@ void store_checksum(std::uint8_t* at, std::uint16_t sum, bool udp) noexcept {
   store_be16(at, udp && inverted == 0 ? std::uint16_t{0xffff} : inverted);
 }
 
+void set_ip_size(MutBytes packet, std::size_t header, std::size_t size) noexcept {
+  if (packet[0] >> 4 != 4) {
+    store_be16(&packet[4], static_cast<std::uint16_t>(size - 40));
+    return;
+  }
+  store_be16(&packet[2], static_cast<std::uint16_t>(size));
+  sum_ipv4_header(packet, header);
+}
+
 void start_super_packet(MutBytes headers, std::uint16_t transport, std::size_t size,
                         std::uint16_t segment, VnetHeader& vnet) noexcept {
   Layout l;
   l.v4 = headers[0] >> 4 == 4;
-  if (l.v4) {
-    store_be16(&headers[2], static_cast<std::uint16_t>(size));
-    sum_ipv4_header(headers, transport);
-  } else {
-    store_be16(&headers[4], static_cast<std::uint16_t>(size - 40));
-  }
+  set_ip_size(headers, transport, size);
   const std::uint8_t* tcp = &headers[transport];
   store_be16(&headers[transport + std::size_t{kTcpChecksum}],
              checksum_add({}, pseudo_sum(headers, l, size - transport)));

@@ -26,6 +26,8 @@ std::uint32_t pseudo_sum(Bytes packet, const Layout&, std::size_t transport_size
 void store_checksum(std::uint8_t* at, std::uint16_t sum, bool udp) noexcept;
 // IPv4: the header's checksum anew. Pre: the header ends at `header`.
 void sum_ipv4_header(MutBytes packet, std::size_t header) noexcept;
+// The length of the whole, and what depends on it in the IP header, which ends at `header`.
+void set_ip_size(MutBytes packet, std::size_t header, std::size_t size) noexcept;
 
 // Makes the headers in front those of a TCP super-packet of `size` bytes in all, with segments of
 // `segment` bytes: IP length, partial checksum, and what the TUN is told.

@@ -45,14 +45,10 @@ std::optional<Kind> kind_of(const VnetHeader& h) noexcept {
 }
 
 void fix_ip(MutBytes segment, const Layout& l, std::size_t index) noexcept {
-  const auto size = static_cast<std::uint16_t>(segment.size());
-  if (!l.v4) {
-    store_be16(&segment[4], static_cast<std::uint16_t>(size - 40));
-    return;
+  if (l.v4) {
+    store_be16(&segment[4], static_cast<std::uint16_t>(load_be16(&segment[4]) + index));
   }
-  store_be16(&segment[2], size);
-  store_be16(&segment[4], static_cast<std::uint16_t>(load_be16(&segment[4]) + index));
-  sum_ipv4_header(segment, l.transport);
+  set_ip_size(segment, l.transport, segment.size());
 }
 
 void fix_transport(MutBytes segment, const Layout& l, std::size_t offset, bool last) noexcept {

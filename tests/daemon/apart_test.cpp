@@ -14,8 +14,6 @@ using namespace vpnd::test;
 
 namespace {
 
-const Address kTarget4 = *Address::parse(Lab::kTarget4);
-constexpr std::uint16_t kPort = 7777;
 constexpr char kRouter4[] = "203.0.113.1", kRouter6[] = "2001:db8:3::1";
 
 void set(const Namespace& ns, const std::string& key, int value) {

@@ -16,10 +16,6 @@ using namespace vpnd::test;
 
 namespace {
 
-const Address kTarget4 = *Address::parse(Lab::kTarget4);
-const Address kTarget6 = *Address::parse(Lab::kTarget6);
-constexpr std::uint16_t kPort = 7777;
-
 std::string need_other() {
   const std::string other = other_program();
   if (other.empty()) cr_skip_test("no other build; VPND_OTHER names its program");

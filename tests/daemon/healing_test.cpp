@@ -229,8 +229,8 @@ Test(healing, a_connection_outlasts_the_deletion_of_the_device) {
   for (const char* program : {VPND_BINARY, VPND_EPOLL}) {
     Bench b(program);
     const Responder target(b.lab.target(), 7777);
-    Idle idle(b.lab.client(), *Address::parse(Lab::kTarget4), 7777);
-    Download download(b.lab.client(), *Address::parse(Lab::kTarget4), 7777);
+    Idle idle(b.lab.client(), kTarget4, kPort);
+    Download download(b.lab.client(), kTarget4, kPort);
     cr_assert(idle.speak() && download.goes_on());
     for (int i = 0; i < 3; ++i) {
       const double took = b.back_after(device_deleted());

@@ -78,6 +78,11 @@ class Lab {
   std::string directory_;
 };
 
+// Where most tests have their Responder.
+inline const Address kTarget4 = *Address::parse(Lab::kTarget4);
+inline const Address kTarget6 = *Address::parse(Lab::kTarget6);
+inline constexpr std::uint16_t kPort = 7777;
+
 // The program of another build, with another libsodium, that VPND_OTHER names; empty: none.
 std::string other_program();
 // What a program says it offers, the best first.

@@ -28,12 +28,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-const Address kTarget4 = *Address::parse(Lab::kTarget4);
-const Address kTarget6 = *Address::parse(Lab::kTarget6);
 // The server drops what clients send there, and says nothing: what a stall looks like.
 const Address kDropped = Address::v4(100, 100, 100, 200);
 constexpr char kRouter6[] = "2001:db8:3::1";
-constexpr std::uint16_t kPort = 7777;
 
 // An attempt of a program that waits for nothing but an answer.
 class Attempt {

@@ -27,8 +27,6 @@ namespace {
 namespace fs = std::filesystem;
 using Fields = std::map<std::string, std::string>;
 
-const Address kTarget4 = *Address::parse(Lab::kTarget4);
-constexpr std::uint16_t kPort = 7777;
 constexpr unsigned kSomebody = 65534;
 constexpr char kNone[] = "0000000000000000";
 // CAP_KILL, CAP_SETGID, CAP_SETUID, CAP_NET_ADMIN; CAP_NET_ADMIN.

@@ -14,9 +14,6 @@ using namespace vpnd::test;
 
 namespace {
 
-const Address kTarget4 = *Address::parse(Lab::kTarget4);
-constexpr std::uint16_t kPort = 7777;
-
 struct Bench {
   Lab lab;
   Responder target{lab.target(), kPort};

@@ -15,10 +15,6 @@ using namespace vpnd::test;
 
 namespace {
 
-const Address kTarget4 = *Address::parse(Lab::kTarget4);
-const Address kTarget6 = *Address::parse(Lab::kTarget6);
-constexpr std::uint16_t kPort = 7777;
-
 // A mode-P server's key and one client's, made by the program itself.
 struct PublicKeys {
   std::string server, client;

@@ -12,9 +12,6 @@ using namespace vpnd::test;
 
 namespace {
 
-const Address kTarget4 = *Address::parse(Lab::kTarget4);
-const Address kTarget6 = *Address::parse(Lab::kTarget6);
-constexpr std::uint16_t kPort = 7777;
 constexpr char kNoRing[] = "io_uring is refused here: epoll";
 constexpr char kNoOffload[] = "one packet at a time";
 
