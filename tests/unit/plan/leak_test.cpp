@@ -6,8 +6,7 @@
 #include <algorithm>
 #include <random>
 
-#include "tests/support/plans.h"
-#include "tests/vectors/vectors.h"
+#include "tests/support/terrain.h"
 
 using namespace vpnd;
 using namespace vpnd::plan;
@@ -18,31 +17,6 @@ namespace {
 using Packet = std::vector<std::uint8_t>;
 
 constexpr std::uint16_t kIp = 0x0800, kIp6 = 0x86dd, kArp = 0x0806, kVlan = 0x8100;
-
-Dice some_dice() {
-  ByteArray<20> random{};
-  for (std::size_t i = 0; i < random.size(); ++i) {
-    random[i] = static_cast<std::uint8_t>(i * 37 + 5);
-  }
-  return dice(random);
-}
-
-Terrain terrain() {
-  Terrain t;
-  t.resolvers = {{address("127.0.0.53"), {}, "resolver file"},
-                 {address("10.0.0.1"), {}, "gateway"},
-                 {address("fe80::1"), "eth0", "gateway"}};
-  t.uplinks = {{"eth0", {address("10.0.0.2"), address("fd00::2")}}};
-  t.servers = {Endpoint::parse("203.0.113.2:443").value()};
-  t.into_tunnel = {*Prefix::parse("0.0.0.0/0"), *Prefix::parse("::/0")};
-  t.local = {*Prefix::parse("10.0.0.0/24")};
-  return t;
-}
-
-std::vector<Way> ways(const Terrain& t, std::vector<std::string>* left_out = nullptr) {
-  std::vector<std::string> ignored;
-  return ways_out(t, some_dice(), left_out != nullptr ? *left_out : ignored);
-}
 
 bool has(const std::vector<Way>& all, const std::string& text) {
   return std::ranges::any_of(all, [&](const Way& w) { return describe(w).find(text) == 0; });
@@ -348,54 +322,4 @@ Test(leak_recognise, says_what_was_seen) {
   cr_assert_eq(describe_packet(kIp6, solicitation_for(address("fd00::7"))),
                "a neighbour solicitation for fd00::7");
   cr_assert_eq(describe_packet(0x88b5, Packet{}), "a frame of type 88b5");
-}
-
-namespace {
-
-LeakReport report() {
-  LeakReport r{"vpn0", "up", "on", {"eth0", "wlan0"}, {}, {"the server 10.0.0.9: not for it"}};
-  const auto all = ways(terrain());
-  for (std::size_t i = 0; i < 5; ++i) r.outcomes.push_back({all[i], static_cast<Fate>(i), {}});
-  r.outcomes[0].detail = "UDP to 127.0.0.53:53 left by eth0";
-  r.outcomes[2].detail = "Operation not permitted";
-  return r;
-}
-
-}  // namespace
-
-Test(leak_report, for_people) {
-  LeakReport r = report();
-  const std::string text = print(r);
-  cr_assert(text.starts_with("vpn0  up, kill switch on; watched: eth0, wlan0\n"), "%s",
-            text.c_str());
-  for (const char* part :
-       {"LEAK: UDP to 127.0.0.53:53 left by eth0\n", "  tunnel\n",
-        "refused: Operation not permitted\n", "  answered, not seen outside\n",
-        "  not seen outside\n", "  not tried: the server 10.0.0.9: not for it\n"}) {
-    cr_assert_neq(text.find(part), std::string::npos, "%s in %s", part, text.c_str());
-  }
-  cr_assert(text.ends_with("\nleak: 1 of 5 ways lead past the tunnel\n"), "%s", text.c_str());
-  r.outcomes.erase(r.outcomes.begin());
-  cr_assert(print(r).ends_with("\nclean: nothing left past the tunnel\n"));
-  r.outcomes.clear();
-  cr_assert(print(r).ends_with("\nuntested: the tunnel takes nothing that could be tried\n"));
-}
-
-Test(leak_report, for_programs) {
-  LeakReport r = report();
-  const std::string text = to_json(r);
-  cr_assert(text.find('\n') == std::string::npos);
-  const auto j = test::Value::parse(text);
-  cr_assert_eq(j.at("schema").text(), "vpnd.check/1");
-  cr_assert_eq(j.at("verdict").text(), "leak");
-  cr_assert_eq(j.at("leaks").text(), "1");
-  cr_assert_eq(j.at("ways").size(), 5u);
-  cr_assert_eq(j.at("ways").at(0).at("result").text(), "leak");
-  cr_assert_eq(j.at("ways").at(0).at("to").text(), "127.0.0.53:53");
-  cr_assert_eq(j.at("ways").at(1).at("result").text(), "tunnel");
-  cr_assert_eq(j.at("ways").at(1).at("protocol").text(), "tcp");
-  r.outcomes.erase(r.outcomes.begin());
-  cr_assert_eq(test::Value::parse(to_json(r)).at("verdict").text(), "clean");
-  r.outcomes.clear();
-  cr_assert_eq(test::Value::parse(to_json(r)).at("verdict").text(), "untested");
 }
