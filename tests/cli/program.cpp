@@ -21,6 +21,7 @@
 #include "linux/fd.h"
 #include "linux/netlink.h"
 #include "linux/rtnl.h"
+#include "tests/support/built.h"
 
 namespace cli {
 namespace {
@@ -42,7 +43,7 @@ struct Pipe {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   for (const auto& [name, value] : setting.environment) ::setenv(name.c_str(), value.c_str(), 1);
   // Whoever it becomes may not look into the folders above the build.
-  const Fd program(::open(VPND_BINARY, O_PATH | O_CLOEXEC));
+  const Fd program(::open(vpnd::test::vpnd_program(), O_PATH | O_CLOEXEC));
   if (setting.before) setting.before();
   std::vector<std::string> copy = words;
   std::vector<char*> argv = {const_cast<char*>("vpnd")};

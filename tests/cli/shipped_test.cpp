@@ -12,6 +12,10 @@
 #include <string>
 
 #include "tests/cli/program.h"
+#include "tests/support/built.h"
+
+using vpnd::test::variant_program;
+using vpnd::test::vpnd_program;
 
 namespace {
 
@@ -51,6 +55,10 @@ Names means_to_run_programs(const std::string& file) {
   return out;
 }
 
+bool has_sanitizer(const std::string& file) {
+  return symbols("", file).contains("__asan_init");
+}
+
 bool has_variant_symbol(const std::string& file) {
   for (const std::string& name : symbols("", file)) {
     if (name.find("kTestVariant") != std::string::npos) return true;
@@ -65,34 +73,33 @@ std::string install_script_beside(const std::string& program) {
 }  // namespace
 
 Test(shipped, cannot_run_programs) {
-#if defined(__clang__)
-#if __has_feature(address_sanitizer)
-  cr_skip_test("the sanitizer's own runtime is linked in, and can");
-#endif
-#endif
+  if (has_sanitizer(vpnd_program())) {
+    cr_skip_test("the sanitizer's own runtime is linked in, and can");
+  }
   // The controls: this very test can, and the reading of the program reads something.
   cr_assert(
       means_to_run_programs(std::filesystem::read_symlink("/proc/self/exe")).contains("popen"));
-  cr_assert(symbols("-D --undefined-only", VPND_BINARY).contains("fork"));
-  for (const std::string& name : means_to_run_programs(VPND_BINARY)) {
+  cr_assert(symbols("-D --undefined-only", vpnd_program()).contains("fork"));
+  for (const std::string& name : means_to_run_programs(vpnd_program())) {
     cr_assert_fail("vpnd imports %s", name.c_str());
   }
 }
 
 Test(shipped, has_nothing_of_the_test_variants) {
-  for (const char* variant : {VPND_PLAIN, VPND_EPOLL, VPND_NOWALL, VPND_UNOWNED, VPND_DEAF}) {
+  for (const char* name : {"plain", "epoll", "nowall", "unowned", "deaf"}) {
+    const char* variant = variant_program(name);
     cr_assert(has_variant_symbol(variant), "%s", variant);
     cr_assert(cli::read_file(variant).find(kMark) != std::string::npos, "%s", variant);
   }
-  cr_assert_not(has_variant_symbol(VPND_BINARY));
-  cr_assert(cli::read_file(VPND_BINARY).find(kMark) == std::string::npos);
+  cr_assert_not(has_variant_symbol(vpnd_program()));
+  cr_assert(cli::read_file(vpnd_program()).find(kMark) == std::string::npos);
 }
 
 Test(shipped, installs_no_variant) {
-  const std::string tools = install_script_beside(VPND_BINARY);
+  const std::string tools = install_script_beside(vpnd_program());
   cr_assert(tools.find("TYPE EXECUTABLE") != std::string::npos, "%s", tools.c_str());
   cr_assert(tools.find("vpnd_") == std::string::npos, "%s", tools.c_str());
-  const std::string variants = install_script_beside(VPND_PLAIN);
+  const std::string variants = install_script_beside(variant_program("plain"));
   cr_assert(!variants.empty());
   cr_assert(variants.find("TYPE EXECUTABLE") == std::string::npos, "%s", variants.c_str());
 }

@@ -125,7 +125,7 @@ Test(apart, the_second_of_two_servers_knows_what_was_before_the_first) {
                         << "\"\n[interface]\nname = \"vpnt\"\n[server]\nlisten = "
                            "[\"0.0.0.0:444\"]\npool = \"10.55.0.0/24\"\npool6 = \"off\"\n";
   Child first = n.lab.start_server();
-  std::vector<std::string> words = {VPND_BINARY, "run"};
+  std::vector<std::string> words = {vpnd_program(), "run"};
   for (const auto& w : n.lab.places("server")) words.push_back(w);
   words.push_back(config);
   Child second(words, n.lab.server().fd());

@@ -38,7 +38,7 @@ class Run {
     fs::create_directory(folder_ + "/tmp");
     ::setenv("TMPDIR", (folder_ + "/tmp").c_str(), 1);
     ::setenv("BENCH_LOCK", (folder_ + "/lock").c_str(), 1);
-    ::setenv("VPND_BIN", VPND_BINARY, 1);
+    ::setenv("VPND_BIN", vpnd_program(), 1);
     arguments_ = {kPython,   "-B",       VPND_SOURCE_DIR "/tools/bench/bench",
                   "--quick", "--rounds", "1",
                   "--name",  "run",      "--into",

@@ -57,7 +57,7 @@ void tunnel(const std::string& server_program, const std::string& client_program
 }  // namespace
 
 Test(ciphers, of_one_build_with_itself) {
-  tunnel(VPND_BINARY, VPND_BINARY);
+  tunnel(vpnd_program(), vpnd_program());
 }
 
 Test(ciphers, of_another_build_with_itself) {
@@ -67,19 +67,19 @@ Test(ciphers, of_another_build_with_itself) {
 
 Test(ciphers, of_a_server_of_another_build) {
   const std::string other = need_other();
-  tunnel(other, VPND_BINARY);
+  tunnel(other, vpnd_program());
 }
 
 Test(ciphers, of_a_client_of_another_build) {
   const std::string other = need_other();
-  tunnel(VPND_BINARY, other);
+  tunnel(vpnd_program(), other);
 }
 
 // The control for those three: without a difference they show nothing.
 Test(ciphers, of_another_build_are_others) {
   const std::string other = need_other();
-  if (ciphers_of(VPND_BINARY).back() == ciphers_of(VPND_BINARY).front()) {
+  if (ciphers_of(vpnd_program()).back() == ciphers_of(vpnd_program()).front()) {
     cr_skip_test("this processor has but one cipher");
   }
-  cr_assert(ciphers_of(other) != ciphers_of(VPND_BINARY), "both builds have the same libsodium");
+  cr_assert(ciphers_of(other) != ciphers_of(vpnd_program()), "both builds have the same libsodium");
 }

@@ -37,7 +37,7 @@ class Victim {
  public:
   explicit Victim(bool server)
       : server_(server), words_(lab_.places(server ? "server" : "client0")) {
-    words_.insert(words_.begin(), {VPND_BINARY, server ? "server" : "client"});
+    words_.insert(words_.begin(), {vpnd_program(), server ? "server" : "client"});
     words_.push_back(lab_.key());
     if (server) {
       words_.insert(words_.end(), {"auto", "443", "vpns"});

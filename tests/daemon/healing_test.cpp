@@ -122,7 +122,8 @@ struct Bench {
   Snapshot before_server = lab.snapshot(lab.server()), before_client = lab.snapshot(lab.client());
   Child server, client;
 
-  explicit Bench(const char* client_program = VPND_BINARY, const char* server_program = VPND_BINARY)
+  explicit Bench(const char* client_program = vpnd_program(),
+                 const char* server_program = vpnd_program())
       : server(start(server_program)), client(start_client(client_program)) {
     cr_assert(goes_on());
   }
@@ -226,7 +227,7 @@ Test(healing, what_is_removed_is_back_at_once_and_the_end_leaves_nothing) {
 }
 
 Test(healing, a_connection_outlasts_the_deletion_of_the_device) {
-  for (const char* program : {VPND_BINARY, VPND_EPOLL}) {
+  for (const char* program : {vpnd_program(), variant_program("epoll")}) {
     Bench b(program);
     const Responder target(b.lab.target(), 7777);
     Idle idle(b.lab.client(), kTarget4, kPort);
@@ -271,7 +272,7 @@ Test(healing, a_fight_ends_and_a_rest_later_all_is_well) {
 
 Test(healing, tables_without_an_owner_come_again_and_those_with_one_cannot_go) {
   for (const bool owned : {false, true}) {
-    const char* program = owned ? VPND_BINARY : VPND_UNOWNED;
+    const char* program = owned ? vpnd_program() : variant_program("unowned");
     Bench b(program, program);
     const auto table = [&](const Namespace& ns, const char* device) {
       bool there = false;
@@ -347,8 +348,8 @@ static double connected_again_after_a_move(const char* program) {
 }
 
 Test(healing, a_client_on_another_network_connects_sooner_for_having_heard_of_it) {
-  const double deaf = connected_again_after_a_move(VPND_DEAF);
-  const double heard = connected_again_after_a_move(VPND_BINARY);
+  const double deaf = connected_again_after_a_move(variant_program("deaf"));
+  const double heard = connected_again_after_a_move(vpnd_program());
   fmt::print(stderr, "connected again after a move: {:.2f} s, without notifications {:.2f} s\n",
              heard, deaf);
   cr_assert_lt(heard, deaf);

@@ -212,7 +212,7 @@ Test(hostile, other_local_users_get_neither_queue_nor_status) {
   cr_assert_eq(tun.status, 7, "%d: %s", tun.status, tun.output.c_str());
   // A copy, since the build may lie where others cannot go.
   const std::string program = lab.directory() + "/vpnd";
-  std::filesystem::copy_file(VPND_BINARY, program);
+  std::filesystem::copy_file(vpnd_program(), program);
   std::filesystem::permissions(lab.directory(), std::filesystem::perms(0755));
   std::vector<std::string> words = {"setpriv", "--reuid",        "65534", "--regid",
                                     "65534",   "--clear-groups", program, "status"};
@@ -241,7 +241,7 @@ Test(hostile, no_program_is_run_and_no_setting_written_by_file) {
                                     trace + "." + who,
                                     "-e",
                                     "trace=execve,execveat,openat,open,creat",
-                                    VPND_BINARY};
+                                    vpnd_program()};
     all.insert(all.end(), words.begin(), words.end());
     for (const auto& w : lab.places(who)) all.push_back(w);
     return Child(all, ns.fd());

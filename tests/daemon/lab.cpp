@@ -172,7 +172,7 @@ Child Lab::start_client(int i, const std::vector<std::string>& options, const st
 }
 
 Finished Lab::vpnd(const Namespace& ns, const std::string& who, std::vector<std::string> words) {
-  std::vector<std::string> arguments = {VPND_BINARY};
+  std::vector<std::string> arguments = {vpnd_program()};
   arguments.insert(arguments.end(), words.begin(), words.end());
   for (const auto& w : places(who)) arguments.push_back(w);
   return run_program(arguments, ns.fd());

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "core/base/addr.h"
+#include "tests/support/built.h"
 #include "tests/support/netns.h"
 #include "tests/support/snapshot.h"
 
@@ -26,7 +27,7 @@ class Lab {
   explicit Lab(int clients = 1);
 
   // What start_server() and start_client() run: the shipped program, or a variant of it.
-  std::string server_program = VPND_BINARY, client_program = VPND_BINARY;
+  std::string server_program = vpnd_program(), client_program = vpnd_program();
 
   const Namespace& client(int i = 0) const { return *clients_[static_cast<std::size_t>(i)]; }
   const Namespace& router() const { return router_; }

@@ -115,7 +115,7 @@ Test(moved, without_a_wall_too) {
 
 Test(moved, by_the_epoll_driver) {
   Bench b;
-  b.lab.client_program = VPND_EPOLL;
+  b.lab.client_program = variant_program("epoll");
   follows(b);
 }
 

@@ -137,7 +137,7 @@ struct Bench {
 }  // namespace
 
 Test(no_v6, of_the_server_is_told_at_once_and_nothing_leaves) {
-  Bench b(VPND_BINARY);
+  Bench b(vpnd_program());
   const Namespace& ns = b.lab.client();
   refused_at_once(ns, {});
   const Child dropped({"ping", "-n", "-c", "1", "-W", "9", kDropped.text()}, ns.fd());
@@ -153,11 +153,11 @@ Test(no_v6, of_the_server_is_told_at_once_and_nothing_leaves) {
 // Of these the tunnel's routes know nothing: it is the wall that refuses them.
 Test(no_v6, of_the_server_is_told_to_sockets_bound_to_the_uplink) {
   {
-    Bench with(VPND_BINARY);
+    Bench with(vpnd_program());
     refused_at_once(with.lab.client(), "eth0");
     cr_assert_eq(with.leaked(), 0u);
   }
-  const Bench without(VPND_NOWALL);
+  const Bench without(variant_program("nowall"));
   for (const int type : {SOCK_STREAM, SOCK_DGRAM})
     (void)Attempt(without.lab.client(), kTarget6, type, "eth0").result(100);
   cr_assert_gt(without.leaked(), 0u, "it does not take the wall to hold this");

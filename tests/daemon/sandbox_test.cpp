@@ -137,7 +137,7 @@ void make_folder_of_somebody(const std::string& folder, unsigned mode) {
 // The device may be closed to all but root, so it gets a node of its own.
 std::string as_somebody(const Lab& lab) {
   const std::string program = lab.directory() + "/vpnd", script = lab.directory() + "/as-somebody";
-  fs::copy_file(VPND_BINARY, program);
+  fs::copy_file(vpnd_program(), program);
   std::ofstream(script) << "#!/bin/sh\n"
                            "exec unshare --mount --propagation private sh -c '\n"
                            "mkdir -p /dev/net && mount -t tmpfs none /dev/net &&\n"
@@ -169,7 +169,7 @@ Test(sandbox, what_is_left_to_keeper_and_engine) {
 
 Test(sandbox, the_same_without_a_ring) {
   Lab lab;
-  lab.server_program = lab.client_program = VPND_EPOLL;
+  lab.server_program = lab.client_program = variant_program("epoll");
   Child server = lab.start_server();
   Child client = lab.start_client();
   expect_engine(server);
@@ -270,11 +270,11 @@ void serve_from_working_folder(unsigned mode, std::uint64_t capabilities) {
   cr_assert_eq(chdir(home.c_str()), 0);
   const auto add = [&](const std::string& name) {
     const std::string file = lab.directory() + "/" + name + ".key";
-    const Finished f = run_program({VPND_BINARY, "peer", "add", key, name, "-o", file});
+    const Finished f = run_program({vpnd_program(), "peer", "add", key, name, "-o", file});
     cr_assert_eq(f.status, 0, "%s", f.output.c_str());
     return file;
   };
-  const Finished made = run_program({VPND_BINARY, "genkey", "--server", key});
+  const Finished made = run_program({vpnd_program(), "genkey", "--server", key});
   cr_assert_eq(made.status, 0, "%s", made.output.c_str());
   add("early");
   Child server = lab.start_server({}, key);

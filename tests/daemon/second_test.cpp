@@ -35,7 +35,7 @@ void need(const char* cipher) {
 
 // A server's program that offers AEGIS-256: this one, or the other build.
 std::string with_aegis() {
-  for (const std::string& program : {std::string(VPND_BINARY), other_program()}) {
+  for (const std::string& program : {std::string(vpnd_program()), other_program()}) {
     if (!program.empty() && ciphers_of(program).front() == "aegis-256") return program;
   }
   cr_skip_test("no program with AEGIS-256; VPND_OTHER names one");
@@ -47,9 +47,10 @@ struct PublicKeys {
   std::string server, client;
   explicit PublicKeys(const Lab& lab)
       : server(lab.directory() + "/server.key"), client(lab.directory() + "/bob.key") {
-    const Finished made = run_program({VPND_BINARY, "genkey", "--server", server});
+    const Finished made = run_program({vpnd_program(), "genkey", "--server", server});
     cr_assert_eq(made.status, 0, "%s", made.output.c_str());
-    const Finished added = run_program({VPND_BINARY, "peer", "add", server, "bob", "-o", client});
+    const Finished added =
+        run_program({vpnd_program(), "peer", "add", server, "bob", "-o", client});
     cr_assert_eq(added.status, 0, "%s", added.output.c_str());
   }
 };

@@ -20,9 +20,10 @@ struct PublicKeys {
   std::string server, client;
   explicit PublicKeys(Lab& lab)
       : server(lab.directory() + "/server.key"), client(lab.directory() + "/alice.key") {
-    const Finished made = run_program({VPND_BINARY, "genkey", "--server", server});
+    const Finished made = run_program({vpnd_program(), "genkey", "--server", server});
     cr_assert_eq(made.status, 0, "%s", made.output.c_str());
-    const Finished added = run_program({VPND_BINARY, "peer", "add", server, "alice", "-o", client});
+    const Finished added =
+        run_program({vpnd_program(), "peer", "add", server, "alice", "-o", client});
     cr_assert_eq(added.status, 0, "%s", added.output.c_str());
   }
 };
@@ -80,7 +81,7 @@ Test(tunnel, works_in_mode_p_and_refuses_a_revoked_client) {
   {
     Child client = lab.start_client(0, {}, keys.client);
     cr_assert(tcp_echo(lab.client(), kTarget4, kPort));
-    const Finished revoked = run_program({VPND_BINARY, "peer", "revoke", keys.server, "alice"});
+    const Finished revoked = run_program({vpnd_program(), "peer", "revoke", keys.server, "alice"});
     cr_assert_eq(revoked.status, 0, "%s", revoked.output.c_str());
     cr_assert(client.says("revoked", 5), "the running session goes on:\n%s",
               client.output().c_str());
@@ -112,7 +113,7 @@ Test(tunnel, one_client_at_most_means_one_identity) {
 
 // The client's loop has been asleep for longer than it waits for its goodbye to go out.
 Test(tunnel, a_client_that_was_quiet_still_says_goodbye) {
-  for (const char* program : {VPND_BINARY, VPND_EPOLL}) {
+  for (const char* program : {vpnd_program(), variant_program("epoll")}) {
     Lab lab;
     lab.client_program = program;
     Child server = lab.start_server();

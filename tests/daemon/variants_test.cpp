@@ -40,7 +40,7 @@ void carries_everything(Lab& lab) {
 Test(variants, two_without_io_uring) {
   Lab lab;
   const Responder target(lab.target(), kPort);
-  lab.server_program = lab.client_program = VPND_EPOLL;
+  lab.server_program = lab.client_program = variant_program("epoll");
   Child server = lab.start_server();
   Child client = lab.start_client();
   cr_assert(status_says(lab, lab.server(), "server", kNoRing));
@@ -51,7 +51,7 @@ Test(variants, two_without_io_uring) {
 Test(variants, a_client_without_offloads) {
   Lab lab;
   const Responder target(lab.target(), kPort);
-  lab.client_program = VPND_PLAIN;
+  lab.client_program = variant_program("plain");
   Child server = lab.start_server();
   Child client = lab.start_client();
   cr_assert(status_says(lab, lab.client(), "client0", kNoOffload));
@@ -62,7 +62,7 @@ Test(variants, a_client_without_offloads) {
 Test(variants, a_server_without_offloads) {
   Lab lab;
   const Responder target(lab.target(), kPort);
-  lab.server_program = VPND_PLAIN;
+  lab.server_program = variant_program("plain");
   Child server = lab.start_server();
   Child client = lab.start_client();
   cr_assert(status_says(lab, lab.server(), "server", kNoOffload));

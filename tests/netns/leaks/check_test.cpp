@@ -57,7 +57,7 @@ void wall_with_a_hole(LeakLab& l, const std::string& hole) {
 }
 
 struct Planted {
-  LeakLab l{VPND_NOWALL};
+  LeakLab l{variant_program("nowall")};
   Finished found;
 
   explicit Planted(const std::string& hole, const Lines& settings = {}) {
@@ -194,7 +194,7 @@ Test(leaks_check, a_server_that_is_excluded_or_on_the_private_network) {
                 "%s", excluded.output.c_str());
   l.client().signal(SIGTERM);
   cr_assert_eq(l.client().wait(), 0);
-  Lines words = {VPND_BINARY, "server"};
+  Lines words = {vpnd_program(), "server"};
   for (const std::string& w : l.lab.places("near")) words.push_back(w);
   words.insert(words.end(), {l.lab.key(), "auto", "443", "vpns"});
   Child near(words, l.lab.router().fd());
@@ -250,15 +250,20 @@ Test(leaks_check, look_ups_by_tcp_and_tls) {
 }
 
 Test(leaks_check, a_resolver_of_this_host_that_goes_past_the_tunnel) {
-  LeakLab l(VPND_NOWALL);
+  LeakLab l(variant_program("nowall"));
   l.start();
   wall_with_a_hole(l, "udp dport 5300");
   const Stub stub(l.lab.client());
   const std::string file = l.lab.directory() + "/resolv.conf";
   std::ofstream(file) << "nameserver 127.0.0.53\n";
-  Lines words = {
-      "unshare", "--mount",   "sh",   "-c", "mount --bind \"$0\" /etc/resolv.conf && exec \"$@\"",
-      file,      VPND_BINARY, "check"};
+  Lines words = {"unshare",
+                 "--mount",
+                 "sh",
+                 "-c",
+                 "mount --bind \"$0\" /etc/resolv.conf && exec \"$@\"",
+                 file,
+                 vpnd_program(),
+                 "check"};
   for (const std::string& w : l.lab.places("client0")) words.push_back(w);
   const Finished found = run_program(words, l.lab.client().fd());
   const Lines leaks = leaks_in(found.output);
@@ -331,7 +336,7 @@ Test(leaks_check, a_client_whose_kill_switch_is_off) {
 
 // Somebody else translates what leaves: it is known again all the same.
 Test(leaks_check, translated_on_its_way_out) {
-  LeakLab l(VPND_NOWALL);
+  LeakLab l(variant_program("nowall"));
   l.start();
   nft(l,
       "table ip test_nat { chain out { type nat hook output priority -100;\n"
@@ -365,7 +370,7 @@ Test(leaks_check, without_a_client_or_the_right_to_look) {
   const Finished other = check(l, {"vpn7"});
   cr_assert_eq(other.status, 3);
   cr_assert_eq(other.output, "vpnd: no tunnel \"vpn7\" runs\n", "%s", other.output.c_str());
-  Lines words = {"setpriv", "--bounding-set", "-net_raw", VPND_BINARY, "check"};
+  Lines words = {"setpriv", "--bounding-set", "-net_raw", vpnd_program(), "check"};
   for (const std::string& w : l.lab.places("client0")) words.push_back(w);
   const Finished refused = run_program(words, l.lab.client().fd());
   cr_assert_eq(refused.status, 77, "%d %s", refused.status, refused.output.c_str());

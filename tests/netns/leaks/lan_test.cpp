@@ -109,7 +109,7 @@ Test(leaks_lan, dhcp_with_routes_while_connected) {
 
 // The attack is one: rules that look into the main table first, as others have them, fall for it.
 Test(leaks_lan, the_same_routes_work_against_other_rules) {
-  LeakLab l(VPND_NOWALL);
+  LeakLab l(variant_program("nowall"));
   l.start();
   cr_assert(l.ip("rule add pref 100 table main suppress_prefixlength 0"));
   cr_assert(l.ip("-6 rule add pref 100 table main suppress_prefixlength 0"));

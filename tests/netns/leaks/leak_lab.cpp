@@ -169,7 +169,7 @@ void only_the_wall_holds(const std::function<void(LeakLab&)>& steps) {
     steps(with);
     clean(with, "with the wall");
   }
-  LeakLab without(VPND_NOWALL);
+  LeakLab without(variant_program("nowall"));
   steps(without);
   std::this_thread::sleep_for(50ms);
   cr_assert_gt(without.frames(), 0u, "it does not take the wall to hold this");

@@ -22,7 +22,7 @@ class LeakLab {
   // The client runs this program: the shipped one, or the variant without a wall. TCP to and from
   // `server` is the carrier. Sees to it that the watch sees a planted frame, which fails the test
   // otherwise.
-  explicit LeakLab(const std::string& client_program = VPND_BINARY,
+  explicit LeakLab(const std::string& client_program = vpnd_program(),
                    const Endpoint& server = Endpoint::parse("203.0.113.2:443").value());
 
   Lab lab;

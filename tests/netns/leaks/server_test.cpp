@@ -116,7 +116,7 @@ Test(leaks_server, a_users_connection_to_the_same_port_goes_through_the_tunnel) 
 // The local network's resolver answers the look-up of the server's name with a victim's address.
 Test(leaks_server, a_spoofed_name_costs_the_connection_and_nothing_else) {
   const Address victim = Address::v4(8, 8, 8, 8);
-  LeakLab l(VPND_BINARY, {victim, 443});
+  LeakLab l(vpnd_program(), {victim, 443});
   const Child resolver = l.lab.start_resolver("server.example", "8.8.8.8");
   private_etc();
   std::ofstream("/etc/resolv.conf") << "nameserver 10.71.1.1\n";
