@@ -4,6 +4,8 @@
 
 #include <criterion/criterion.h>
 
+#include <csignal>
+
 #include "tests/daemon/lab.h"
 #include "tests/daemon/traffic.h"
 
@@ -68,4 +70,23 @@ Test(variants, a_server_without_offloads) {
   cr_assert(status_says(lab, lab.server(), "server", kNoOffload));
   cr_assert_not(status_says(lab, lab.client(), "client0", kNoOffload));
   carries_everything(lab);
+}
+
+// The bench's: the whole program but the ciphers, which nobody else takes for a server.
+Test(variants, two_without_ciphers) {
+  Lab lab;
+  const Responder target(lab.target(), kPort);
+  lab.server_program = lab.client_program = variant_program("nocipher");
+  Child server = lab.start_server();
+  {
+    Child client = lab.start_client();
+    carries_everything(lab);
+    client.signal(SIGTERM);
+    cr_assert_eq(client.wait(10), 0, "%s", client.output().c_str());
+  }
+  lab.client_program = vpnd_program();
+  Child client = lab.begin_client(0, {}, {}, Lab::kServer);
+  const auto refused = [&] { return status_says(lab, lab.server(), "server", "bad_handshake"); };
+  cr_assert(eventually(refused, 10), "%s", client.output().c_str());
+  cr_assert(client.output().find("connected") == std::string::npos, "%s", client.output().c_str());
 }
