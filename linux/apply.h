@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/plan/applied.h"
+#include "core/plan/plan.h"
 #include "linux/objects.h"
 
 namespace vpnd::nl {
@@ -45,6 +46,8 @@ class Host {
 
   // With note_in(): as if no tunnel of ours had changed a setting.
   HostFacts facts();
+  // And, where the plan forwards, what the firewall of this host has to say to that.
+  HostFacts facts_for(const plan::Plan&);
   // Throws Error; then nothing of `objects` is left. Runs `before` with each object's number first
   // (fault injection in tests, progress in logs). An object that exists already and is not ours is
   // an Error, never taken over.

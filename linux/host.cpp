@@ -271,7 +271,7 @@ bool confirm(const std::string& name, const Places& places) {
 
 std::string plan_text(const plan::Plan& plan) {
   nl::Host host;
-  const nl::HostFacts facts = host.facts();
+  const nl::HostFacts facts = host.facts_for(plan);
   std::string out = plan::print(plan) + "\n";
   for (const nl::Object& object : nl::lower(plan, facts)) out += nl::describe(object) + "\n";
   const auto warnings = nl::warnings(plan, facts);

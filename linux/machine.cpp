@@ -126,7 +126,7 @@ std::string Machine::claim(const std::string& interface) {
 }
 
 plan::Applied Machine::apply(const plan::Plan& plan) {
-  const std::vector<nl::Object> objects = nl::lower(plan, state_->host.facts());
+  const std::vector<nl::Object> objects = nl::lower(plan, state_->host.facts_for(plan));
   auto all = std::make_unique<HeldPlan>(&state_->current);
   plan::Applied applied = state_->host.apply(objects);
   std::vector<std::unique_ptr<plan::Held>> held = applied.release();
@@ -168,7 +168,7 @@ void Machine::replace(plan::Applied& applied, const plan::Plan&, const plan::Pla
     return;
   }
   HeldPlan& plan = *state_->current;
-  const std::vector<nl::Object> objects = nl::lower(next, state_->host.facts());
+  const std::vector<nl::Object> objects = nl::lower(next, state_->host.facts_for(next));
   std::vector<Change> fresh = state_->make_missing(objects);
   std::vector<Change> before = std::exchange(plan.changes, {});
   for (const nl::Object& object : objects) {

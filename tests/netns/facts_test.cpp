@@ -14,6 +14,8 @@ using namespace vpnd::nl;
 
 namespace {
 
+const plan::Plan kForwarding{"server", {plan::Forward{}}};
+
 const HostFacts::Link* link_named(const HostFacts& facts, const char* name) {
   for (const auto& link : facts.links) {
     if (link.name == name) return &link;
@@ -138,16 +140,18 @@ Test(facts, foreign_chains_that_drop_forwarding_are_found) {
                      "add table ip filter; add chain ip filter FORWARD { type filter hook "
                      "forward priority 0; policy drop; }"});
   Host host;
-  const HostFacts facts = host.facts();
+  const HostFacts facts = host.facts_for(kForwarding);
   cr_assert_eq(facts.drop_chains.size(), 1u);
   cr_assert_eq(facts.drop_chains[0].chain, "FORWARD");
+  // Who does not forward does not wait for what the kernel says to that.
+  cr_assert(host.facts_for({"client", {plan::ClampMss{"vpn0"}}}).drop_chains.empty());
 }
 
 Test(facts, an_ordinary_user_gets_all_but_the_firewall) {
   const int code = test::in_child([] {
     test::become_nobody();
     Host host;
-    const HostFacts facts = host.facts();
+    const HostFacts facts = host.facts_for(kForwarding);
     return facts.links.size() >= 3 && facts.drop_chains.empty() ? 0 : 1;
   });
   if (code == 125) cr_skip_test("only one user is mapped here");
