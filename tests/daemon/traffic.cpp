@@ -36,20 +36,6 @@ bool wait_for(int fd, short events, double seconds) {
   return ::poll(&p, 1, static_cast<int>(seconds * 1000)) == 1;
 }
 
-Fd connect_to(const Namespace& ns, const Address& to, std::uint16_t port, int type) {
-  Fd fd;
-  ns.run([&] {
-    fd = open_socket(to.family(), type);
-    sockaddr_storage where{};
-    const int size = nl::to_sockaddr({to, port}, where);
-    if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&where),
-                  static_cast<socklen_t>(size)) != 0) {
-      fd.reset();
-    }
-  });
-  return fd;
-}
-
 bool send_all(int fd, const std::vector<std::uint8_t>& data) {
   std::size_t done = 0;
   while (done < data.size()) {
@@ -97,6 +83,37 @@ void serve(int fd) {
 
 }  // namespace
 
+Fd connected_socket(const Namespace& ns, const Address& to, std::uint16_t port, int type) {
+  Fd fd;
+  ns.run([&] {
+    fd = open_socket(to.family(), type);
+    sockaddr_storage where{};
+    const int size = nl::to_sockaddr({to, port}, where);
+    if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&where),
+                  static_cast<socklen_t>(size)) != 0) {
+      fd.reset();
+    }
+  });
+  return fd;
+}
+
+Fd bound_socket(const Namespace& ns, std::uint16_t port, int type) {
+  Fd fd;
+  ns.run([&] {
+    fd = open_socket(Family::v6, type);
+    const int on = 1;
+    ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    sockaddr_in6 any{};
+    any.sin6_family = AF_INET6;
+    any.sin6_port = htons(port);
+    if (::bind(fd.get(), reinterpret_cast<sockaddr*>(&any), sizeof any) != 0) {
+      throw Error("bind the target's port", errno);
+    }
+    if (type == SOCK_STREAM && ::listen(fd.get(), 64) != 0) throw Error("listen", errno);
+  });
+  return fd;
+}
+
 struct Responder::Shared {
   Fd tcp, udp;
   std::mutex lock;
@@ -108,21 +125,8 @@ struct Responder::Shared {
 
 Responder::Responder(const Namespace& ns, std::uint16_t port)
     : shared_(std::make_shared<Shared>()) {
-  ns.run([&] {
-    shared_->tcp = open_socket(Family::v6, SOCK_STREAM);
-    shared_->udp = open_socket(Family::v6, SOCK_DGRAM);
-    const int on = 1;
-    ::setsockopt(shared_->tcp.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    sockaddr_in6 any{};
-    any.sin6_family = AF_INET6;
-    any.sin6_port = htons(port);
-    for (const int fd : {shared_->tcp.get(), shared_->udp.get()}) {
-      if (::bind(fd, reinterpret_cast<sockaddr*>(&any), sizeof any) != 0) {
-        throw Error("bind the target's port", errno);
-      }
-    }
-    if (::listen(shared_->tcp.get(), 64) != 0) throw Error("listen", errno);
-  });
+  shared_->tcp = bound_socket(ns, port, SOCK_STREAM);
+  shared_->udp = bound_socket(ns, port, SOCK_DGRAM);
   tcp_ = std::thread([s = shared_] {
     for (;;) {
       sockaddr_storage who{};
@@ -174,14 +178,14 @@ std::string Responder::last_peer() const {
 
 bool udp_echo(const Namespace& ns, const Address& to, std::uint16_t port, std::size_t size,
               double seconds) {
-  const Fd fd = connect_to(ns, to, port, SOCK_DGRAM);
+  const Fd fd = connected_socket(ns, to, port, SOCK_DGRAM);
   const auto data = pattern(size);
   return fd && send_all(fd.get(), data) && expect(fd.get(), data, seconds);
 }
 
 bool tcp_echo(const Namespace& ns, const Address& to, std::uint16_t port, std::size_t size,
               double seconds) {
-  const Fd fd = connect_to(ns, to, port, SOCK_STREAM);
+  const Fd fd = connected_socket(ns, to, port, SOCK_STREAM);
   if (!fd) return false;
   const auto data = pattern(size);
   bool sent = false;
@@ -193,7 +197,7 @@ bool tcp_echo(const Namespace& ns, const Address& to, std::uint16_t port, std::s
 }
 
 Idle::Idle(const Namespace& ns, const Address& to, std::uint16_t port)
-    : fd_(connect_to(ns, to, port, SOCK_STREAM)) {}
+    : fd_(connected_socket(ns, to, port, SOCK_STREAM)) {}
 
 bool Idle::speak(double seconds) {
   const auto data = pattern(100);
@@ -208,7 +212,7 @@ struct Download::Shared {
 
 Download::Download(const Namespace& ns, const Address& to, std::uint16_t port)
     : shared_(std::make_shared<Shared>()) {
-  shared_->fd = connect_to(ns, to, port, SOCK_STREAM);
+  shared_->fd = connected_socket(ns, to, port, SOCK_STREAM);
   if (!shared_->fd || !send_all(shared_->fd.get(), {'d'})) {
     shared_->broken = true;
     return;

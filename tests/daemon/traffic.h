@@ -17,6 +17,11 @@
 
 namespace vpnd::test {
 
+// A socket inside, SOCK_STREAM or SOCK_DGRAM, connected; none where that was refused.
+Fd connected_socket(const Namespace&, const Address& to, std::uint16_t port, int type);
+// One that listens at a port, or takes its datagrams, of both families. Throws Error.
+Fd bound_socket(const Namespace&, std::uint16_t port, int type);
+
 // Answers on one port, v4 and v6: echoes datagrams and, on TCP, sends an endless known stream
 // (download) to who asks with 'd' and echoes whatever else it hears. Remembers who came.
 class Responder {
