@@ -22,13 +22,13 @@ bool same(Bytes a, Bytes b, std::size_t from, std::size_t until) noexcept {
 
 bool same_flow(Bytes a, Bytes b, std::size_t transport) noexcept {
   const bool v4 = a[0] >> 4 == 4;
-  return a[0] == b[0] && same(a, b, v4 ? 12 : 8, transport) && same(a, b, transport, transport + 4);
+  return same(a, b, v4 ? 12 : 8, transport) && same(a, b, transport, transport + 4);
 }
 
 // Type of service, hop limit, don't-fragment; in IPv6 the flow label too.
 bool same_ip(Bytes a, Bytes b) noexcept {
   if (a[0] >> 4 == 6) return same(a, b, 0, 4) && a[7] == b[7];
-  return a[1] == b[1] && a[6] == b[6] && a[7] == b[7] && a[8] == b[8];
+  return a[1] == b[1] && a[6] == b[6] && a[8] == b[8];
 }
 
 }  // namespace
@@ -42,7 +42,7 @@ struct TunBatch::Segment {
 
   static std::optional<Segment> of(MutBytes packet, const wire::IpInfo& ip) noexcept {
     const auto l = wire::layout(ip, packet);
-    if (!l || !l->tcp || !l->plain_v6 || l->payload == 0) return std::nullopt;
+    if (!l || !l->plain_v6 || l->payload == 0) return std::nullopt;
     if (l->v4 && l->transport != 20) return std::nullopt;  // options are for each packet
     const std::uint8_t flags = packet[l->transport + 13u];
     if ((flags & kAck) == 0 || (flags & ~(kAck | kPush | kFin | kCwr)) != 0) return std::nullopt;
@@ -100,9 +100,8 @@ bool TunBatch::join(Open& o, const Segment& s) noexcept {
                     p.pieces < kMostPieces && o.size + s.payload <= wire::kMaxIpPacket;
   const std::size_t tcp = o.transport;
   // Acknowledgement, header length, window and options; of the flags, only an end may be new.
-  const bool alike = s.header_end + o.payload == head.size() && same_ip(head, s.packet) &&
-                     same(head, s.packet, tcp + 8, tcp + 13) && (s.flags() & kCwr) == 0 &&
-                     same(head, s.packet, tcp + 14, tcp + 16) &&
+  const bool alike = same_ip(head, s.packet) && same(head, s.packet, tcp + 8, tcp + 13) &&
+                     (s.flags() & kCwr) == 0 && same(head, s.packet, tcp + 14, tcp + 16) &&
                      same(head, s.packet, tcp + kTcpHeader, s.header_end);
   if (!fits || !alike) return false;
   o.size += s.payload;
@@ -120,7 +119,7 @@ bool TunBatch::join(Open& o, const Segment& s) noexcept {
 
 void TunBatch::add_plain(MutBytes packet, const wire::IpInfo& ip, std::uint16_t kinds) noexcept {
   const auto kind = ip.source.is_v4() ? wire::Kind::tso4 : wire::Kind::tso6;
-  if (ip.protocol != kTcp || ip.fragment || (kinds & wire::kind_bit(kind)) == 0) {
+  if (ip.protocol != kTcp || (kinds & wire::kind_bit(kind)) == 0) {
     return add({{}, packet});
   }
   if (packet.size() < ip.transport_offset + kTcpHeader) return add({{}, packet});
