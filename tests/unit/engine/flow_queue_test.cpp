@@ -1,61 +1,16 @@
 // SPDX-License-Identifier: ISC
-#include "core/engine/flow_queue.h"
+// What shares a record, what is refused, and what a queue that stands does.
 
-#include <criterion/criterion.h>
-
-#include <algorithm>
-#include <chrono>
 #include <deque>
 #include <map>
 
-#include "core/wire/container.h"
 #include "tests/support/packets.h"
-#include "tests/unit/engine/test_random.h"
+#include "tests/unit/engine/flow_queue_fixture.h"
 
 namespace vpnd::engine {
 namespace {
 
 using namespace std::chrono_literals;
-using Raw = std::vector<std::uint8_t>;
-
-constexpr QueueLimits kLimits{200'000, 2048, 16 * 1024, wire::kMaxPlaintext};
-constexpr TimePoint kStart{1h};
-
-Raw packet(std::mt19937& random, std::size_t size) {
-  Raw p(size);
-  for (auto& b : p) b = static_cast<std::uint8_t>(random());
-  p[0] = 0x45;
-  p[1] = 0;  // its sender knows no marks
-  return p;
-}
-
-// A queue with all that it needs, and a slot as whoever reads the TUN has it.
-struct Queue {
-  explicit Queue(std::size_t slots) : pool(slots), flows(slots), queue(flows) {}
-
-  Drop put(const Raw& p, std::uint64_t flow = 1, TimePoint now = kStart,
-           const wire::Offload& offload = {}, const QueueLimits& limits = kLimits) {
-    if (!slot) slot = pool.take();
-    if (!slot) return Drop::queue_full;
-    std::ranges::copy(p, slot.packet_room().begin());
-    return queue.push(slot, {p.size(), offload, flow, now}, limits);
-  }
-  wire::Slot pop(TimePoint now = kStart) { return queue.pop(now, pace_for({}), lost); }
-
-  wire::Pool pool;
-  Flows flows;
-  FlowQueue queue;
-  wire::Slot slot;
-  std::size_t lost = 0;
-};
-
-std::vector<Raw> packets_of(const wire::Slot& record) {
-  std::vector<Raw> out;
-  wire::ContainerReader reader(record.bytes().subspan(wire::kRecordHeader, record.plaintext()));
-  while (const auto e = reader.next()) out.emplace_back(e->packet.begin(), e->packet.end());
-  cr_assert(reader.ok());
-  return out;
-}
 
 Test(flow_queue, small_packets_share_a_record_and_leave_the_slot) {
   Queue q(4);
@@ -76,6 +31,61 @@ Test(flow_queue, small_packets_share_a_record_and_leave_the_slot) {
   cr_assert(q.queue.empty());
   cr_assert_eq(q.queue.bytes(), 0u);
   cr_assert_eq(q.pool.free_slots(), 4u);
+}
+
+Test(flow_queue, a_record_is_shared_by_small_packets_and_up_to_its_limit) {
+  Queue q(8);
+  std::mt19937 random(12);
+  const auto takes_a_slot = [&](std::size_t size, const wire::Offload& offload = {}) {
+    cr_assert(q.put(packet(random, size), 1, kStart, offload) == Drop::none);
+    return !q.slot;
+  };
+  cr_assert(takes_a_slot(2047));
+  cr_assert(takes_a_slot(2048), "this is not small");
+  cr_assert(takes_a_slot(100), "and nothing is put behind it");
+  const wire::Offload sum{wire::Kind::needs_checksum, 0};
+  for (int i = 0; i < 7; ++i) cr_assert_not(takes_a_slot(2047, sum));
+  cr_assert_not(takes_a_slot(kLimits.shared_record - 106 - 7 * 2053 - wire::kEntryHeader));
+  cr_assert(takes_a_slot(2), "it was full to the byte");
+  for (int i = 0; i < 2; ++i) cr_assert_eq(packets_in(q.pop()), 1u);
+  const wire::Slot shared = q.pop();
+  cr_assert_eq(shared.plaintext(), kLimits.shared_record);
+  wire::ContainerReader reader(shared.bytes().subspan(wire::kRecordHeader, shared.plaintext()));
+  cr_assert(reader.next()->offload == wire::Offload{});
+  cr_assert(reader.next()->offload == sum);
+}
+
+Test(flow_queue, its_limit_counts_all_that_a_record_holds) {
+  std::mt19937 random(13);
+  for (const bool copied : {false, true}) {
+    Queue q(8);
+    const auto put = [&](std::size_t size, const QueueLimits& limits) {
+      const Raw p = packet(random, size);
+      if (!copied) return q.put(p, 1, kStart, {}, limits);
+      return q.queue.push_copy(q.pool, p, {size, {}, 1, kStart}, limits);
+    };
+    cr_assert(put(1500, kLimits) == Drop::none);
+    cr_assert(put(1500, {3011, 2048, 16 * 1024, 4000}) == Drop::queue_full);
+    cr_assert(put(1500, {3012, 2048, 16 * 1024, 4000}) == Drop::none);
+    cr_assert(put(2, {3012, 2048, 16 * 1024, 4000}) == Drop::queue_full);
+    cr_assert(put(995, {4000, 2048, 1000, 1000}) == Drop::too_large);
+    cr_assert_eq(q.queue.bytes(), 3012u);
+    cr_assert_eq(packets_in(q.pop()), 2u);
+  }
+  Queue q(8);
+  const Raw p = packet(random, 70'000);
+  cr_assert(q.queue.push_copy(q.pool, p, {p.size(), {}, 1, kStart}, kLimits) == Drop::queue_full,
+            "no slot holds it");
+}
+
+Test(flow_queue, flows_are_told_apart_by_all_of_their_number) {
+  Queue q(8);
+  std::mt19937 random(14);
+  for (const std::uint64_t flow : {1u, 1u + 16, 1u + 32}) {
+    cr_assert(q.put(packet(random, 100), flow) == Drop::none);
+  }
+  cr_assert_not(q.flows.find(1 + 48));
+  for (int i = 0; i < 3; ++i) cr_assert_eq(packets_in(q.pop()), 1u);
 }
 
 Test(flow_queue, each_flow_comes_out_in_order_within_the_limit) {
@@ -131,70 +141,16 @@ Test(flow_queue, dropping_a_queue_gives_slots_and_flows_back) {
                 Drop::none);
     }
     cr_assert_eq(pool.free_slots(), 0u);
+    // Some had their first turn, and are of the others.
+    for (std::uint64_t i = 0; i < round % 7; ++i) {
+      std::size_t lost = 0;
+      cr_assert(queue.pop(kStart, pace_for({}), lost));
+    }
     if (round % 2 == 0) queue.clear();
+    cr_assert(round % 2 != 0 || (queue.empty() && queue.bytes() == 0));
   }
   cr_assert_eq(pool.free_slots(), 8u);
   for (std::uint64_t i = 0; i < 20; ++i) cr_assert_not(flows.find(i));
-}
-
-Test(flow_queue, a_flow_that_sends_little_does_not_wait_for_one_that_sends_much) {
-  Queue q(64);
-  std::mt19937 random(5);
-  for (int i = 0; i < 20; ++i) cr_assert(q.put(packet(random, 9000), 1) == Drop::none);
-  cr_assert_eq(packets_of(q.pop()).front().size(), 9000u);
-  cr_assert(q.put(packet(random, 84), 2) == Drop::none);
-  const bool next = packets_of(q.pop()).front().size() == 84;
-  cr_assert(next || packets_of(q.pop()).front().size() == 84);
-}
-
-Test(flow_queue, flows_with_much_to_send_share_by_bytes) {
-  Queue q(600);
-  std::mt19937 random(6);
-  const std::size_t sizes[] = {60'000, 9000, 1400};
-  const QueueLimits limits{8'000'000, 2048, 16 * 1024, wire::kMaxPlaintext};
-  for (std::uint8_t flow = 0; flow < 3; ++flow) {
-    for (std::size_t bytes = 0; bytes < 1'500'000; bytes += sizes[flow]) {
-      Raw p = packet(random, sizes[flow]);
-      p.back() = flow;
-      cr_assert(q.put(p, flow, kStart, {}, limits) == Drop::none);
-    }
-  }
-  std::map<std::uint8_t, std::size_t> sent;
-  while (sent[0] < 1'000'000) {
-    for (const Raw& p : packets_of(q.pop())) sent[p.back()] += p.size();
-  }
-  const auto [least, most] = std::minmax({sent[0], sent[1], sent[2]});
-  // One record, and one more that the first turn of new flows may cost.
-  cr_assert_leq(most - least, 2 * 60'000u + 8192, "%zu to %zu", least, most);
-}
-
-Test(flow_queue, any_number_of_new_flows_leaves_the_old_ones_their_turn) {
-  Queue q(64);
-  std::mt19937 random(7);
-  for (int i = 0; i < 10; ++i) cr_assert(q.put(packet(random, 9000), 1) == Drop::none);
-  std::size_t old = 0, fresh = 0;
-  for (std::uint64_t flow = 2; old < 10 && flow < 2000; ++flow) {
-    cr_assert(q.put(packet(random, 1500), flow) == Drop::none);
-    (packets_of(q.pop()).front().size() == 9000 ? old : fresh) += 1;
-    if (q.queue.bytes() > 150'000) q.queue.shed();
-  }
-  cr_assert_eq(old, 10u);
-  cr_assert_gt(fresh, 100u, "they do go first");
-}
-
-Test(flow_queue, the_flow_with_most_pays_for_all) {
-  Queue q(64);
-  std::mt19937 random(8);
-  for (int i = 0; i < 3; ++i) cr_assert(q.put(packet(random, 3000), 1) == Drop::none);
-  for (int i = 0; i < 9; ++i) cr_assert(q.put(packet(random, 5000), 2) == Drop::none);
-  for (int i = 0; i < 3; ++i) cr_assert(q.put(packet(random, 3000), 3) == Drop::none);
-  std::size_t shed = 0;
-  while (q.queue.bytes() > 30'000) shed += q.queue.shed();
-  cr_assert_eq(shed, 7u);
-  std::size_t small = 0, large = 0;
-  while (!q.queue.empty()) (packets_of(q.pop()).front().size() == 3000 ? small : large) += 1;
-  cr_assert_eq(small, 6u);
-  cr_assert_eq(large, 2u);
 }
 
 Test(flow_queue, what_may_not_be_larger_stays) {
@@ -209,28 +165,43 @@ Test(flow_queue, what_may_not_be_larger_stays) {
 
 // ---- a queue that stands
 
-// Two records a step come in and one goes out, for two seconds; returns what came out.
-std::vector<wire::Slot> standing(Queue& q, const Raw& p, const wire::Offload& offload) {
-  std::vector<wire::Slot> out;
-  TimePoint now = kStart;
-  for (int i = 0; i < 200; ++i, now += 10ms) {
-    for (int k = 0; k < (i < 100 ? 2 : 0); ++k) (void)q.put(p, 1, now, offload);
-    if (wire::Slot record = q.pop(now)) {
-      out.push_back(q.pool.take());
-      out.back() = std::move(record);
-      if (out.size() > 20) out.erase(out.begin());
-    }
-  }
-  return out;
-}
-
 Test(flow_queue, a_standing_queue_of_plain_packets_loses_some) {
   Queue q(400);
   std::mt19937 random(10);
-  standing(q, packet(random, 3000), {});
+  const Raw p = packet(random, 3000);
+  TimePoint now = kStart;
+  std::size_t in = 0, out = 0;
+  // Two come in for one that goes out, for a second; then the rest goes out.
+  for (int i = 0; i < 200; ++i, now += 10ms) {
+    for (int k = 0; k < (i < 100 ? 2 : 0); ++k) in += q.put(p, 1, now) == Drop::none ? 1 : 0;
+    out += q.pop(now) ? 1 : 0;
+  }
   cr_assert_gt(q.lost, 5u);
   cr_assert_lt(q.lost, 100u);
+  cr_assert_eq(out + q.lost, in);
   cr_assert(q.queue.empty());
+}
+
+Test(flow_queue, a_flow_that_always_has_something_waiting_for_a_moment_loses_nothing) {
+  Queue q(8);
+  std::mt19937 random(21);
+  cr_assert(q.put(packet(random, 3000)) == Drop::none);
+  for (TimePoint now = kStart; now < kStart + 2s; now += 5ms) {
+    cr_assert(q.put(packet(random, 3000), 1, now) == Drop::none);
+    cr_assert(q.pop(now));
+  }
+  cr_assert_eq(q.lost, 0u);
+}
+
+Test(flow_queue, the_last_that_waits_is_not_lost) {
+  Queue q(8);
+  std::mt19937 random(19);
+  for (TimePoint now = kStart; now < kStart + 60s; now += 2s) {
+    for (int i = 0; i < 2; ++i) cr_assert(q.put(packet(random, 3000), 1, now) == Drop::none);
+    cr_assert(q.pop(now + 1s));
+    cr_assert(q.pop(now + 1200ms));
+  }
+  cr_assert_eq(q.lost, 0u);
 }
 
 Test(flow_queue, a_super_packet_loses_its_last_segment_only) {

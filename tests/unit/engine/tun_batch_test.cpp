@@ -54,19 +54,30 @@ std::size_t gathered(std::vector<Raw> packets) {
   return batch.packets().size();
 }
 
-// The n-th segment with a change, and checksums that fit.
-Raw changed(const Cut& cut, std::size_t n, std::size_t at, std::uint8_t mask) {
-  Raw p = cut.segments.at(n);
-  p[at] ^= mask;
-  const std::size_t ip = test::ip_header(cut.spec);
-  if (!cut.spec.v6) {
+// The same with checksums that fit.
+Raw summed(Raw p, const PacketSpec& spec) {
+  const std::size_t ip = test::ip_header(spec);
+  if (!spec.v6) {
     store_be16(&p[10], 0);
     store_be16(&p[10], static_cast<std::uint16_t>(~test::plain_sum(Bytes(p).first(ip))));
   }
   store_be16(&p[ip + 16], 0);
-  const auto sum = test::plain_sum(Bytes(p).subspan(ip), test::pseudo(p, cut.spec.v6, ip));
+  const auto sum = test::plain_sum(Bytes(p).subspan(ip), test::pseudo(p, spec.v6, ip));
   store_be16(&p[ip + 16], static_cast<std::uint16_t>(~sum));
   return p;
+}
+
+// The n-th segment with a change, and so far along in the stream.
+Raw changed(const Cut& cut, std::size_t n, std::size_t at, std::uint8_t mask) {
+  Raw p = cut.segments.at(n);
+  p[at] ^= mask;
+  return summed(std::move(p), cut.spec);
+}
+Raw later(const Cut& cut, std::size_t n, std::size_t by) {
+  Raw p = cut.segments.at(n);
+  std::uint8_t* sequence = &p[test::ip_header(cut.spec) + 4];
+  store_be32(sequence, load_be32(sequence) + static_cast<std::uint32_t>(by));
+  return summed(std::move(p), cut.spec);
 }
 
 Test(tun_batch, segments_become_the_packet_that_they_were) {
@@ -120,6 +131,19 @@ Test(tun_batch, many_flows_are_no_trouble) {
   cr_assert_eq(batch.packets().size(), 100u);
 }
 
+Test(tun_batch, the_eight_that_began_last_go_on) {
+  const Cut cut({.payload = 4000});
+  std::vector<Raw> packets;
+  const auto put = [&](std::size_t n, std::uint8_t flow) {
+    packets.push_back(changed(cut, n, test::ip_header(cut.spec), flow));
+  };
+  for (std::uint8_t flow = 0; flow < 10; ++flow) put(0, flow);
+  for (std::uint8_t flow = 2; flow < 10; ++flow) put(1, flow);
+  cr_assert_eq(gathered(packets), 10u);
+  put(1, 0);
+  cr_assert_eq(gathered(packets), 11u);
+}
+
 Test(tun_batch, a_segment_with_a_wrong_checksum_stays_by_itself) {
   for (const bool v6 : {false, true}) {
     for (const bool payload : {false, true}) {
@@ -140,24 +164,9 @@ Test(tun_batch, a_segment_with_a_wrong_checksum_stays_by_itself) {
   }
 }
 
-Test(tun_batch, what_differs_is_not_gathered) {
-  const Cut cut({.payload = 1448 * 3});
-  const std::size_t tcp = test::ip_header(cut.spec);
-  const std::pair<std::size_t, std::uint8_t> changes[] = {
-      {1, 0x04},         // type of service
-      {1, 0x03},         // a congestion mark
-      {6, 0x40},         // don't fragment
-      {8, 0x01},         // time to live
-      {tcp + 4, 0x01},   // sequence
-      {tcp + 8, 0x01},   // acknowledgement
-      {tcp + 13, 0x80},  // CWR in the middle
-      {tcp + 13, 0x40},  // ECE
-      {tcp + 13, 0x02},  // SYN
-      {tcp + 13, 0x04},  // RST
-      {tcp + 13, 0x20},  // URG
-      {tcp + 14, 0x01},  // window
-      {tcp + 22, 0x01},  // options
-  };
+// Bytes of the second segment, and which bits of them to turn round.
+using Changes = std::vector<std::pair<std::size_t, std::uint8_t>>;
+void are_not_gathered(const Cut& cut, const Changes& changes) {
   cr_assert_eq(gathered(cut.segments), 1u);
   for (const auto& [at, mask] : changes) {
     auto packets = cut.segments;
@@ -166,29 +175,87 @@ Test(tun_batch, what_differs_is_not_gathered) {
   }
 }
 
+Test(tun_batch, what_differs_is_not_gathered) {
+  constexpr std::size_t tcp = 20;
+  are_not_gathered(Cut({.payload = 1448 * 3}),
+                   {
+                       {1, 0x04},                           // type of service
+                       {1, 0x03},                           // a congestion mark
+                       {6, 0x40},                           // don't fragment
+                       {8, 0x01},                           // time to live
+                       {12, 0x01},       {15, 0x01},        // source
+                       {16, 0x01},       {19, 0x01},        // destination
+                       {tcp + 1, 0x01},  {tcp + 3, 0x01},   // ports
+                       {tcp + 4, 0x01},                     // sequence
+                       {tcp + 8, 0x01},  {tcp + 11, 0x01},  // acknowledgement
+                       {tcp + 13, 0x80},                    // CWR in the middle
+                       {tcp + 13, 0x40},                    // ECE
+                       {tcp + 13, 0x02},                    // SYN
+                       {tcp + 13, 0x04},                    // RST
+                       {tcp + 13, 0x20},                    // URG
+                       {tcp + 13, 0x10},                    // no ACK
+                       {tcp + 14, 0x01}, {tcp + 15, 0x01},  // window
+                       {tcp + 20, 0x01}, {tcp + 31, 0x01},  // options
+                   });
+}
+
+Test(tun_batch, what_differs_in_ipv6_is_not_gathered_either) {
+  // Traffic class (the last of them a congestion mark), flow label, hop limit.
+  const Changes ip{{0, 0x01}, {1, 0x40}, {1, 0x10}, {1, 0x01}, {3, 0x01}, {7, 0x01}};
+  // Source, destination, ports, sequence.
+  const Changes flow{{8, 0x01},  {23, 0x01}, {24, 0x01}, {39, 0x01},
+                     {41, 0x01}, {43, 0x01}, {44, 0x01}};
+  const Cut cut({.v6 = true, .payload = 1428 * 3}, 1428);
+  are_not_gathered(cut, ip);
+  are_not_gathered(cut, flow);
+}
+
+Test(tun_batch, headers_that_are_for_each_packet_keep_it_by_itself) {
+  const Cut options({.payload = 1448 * 3, .ip_options = 8});
+  cr_assert_eq(gathered(options.segments), 3u);
+  Cut extended({.v6 = true, .payload = 1400 * 3}, 1400);
+  for (Raw& p : extended.segments) {
+    p[6] = 60;  // destination options: padding
+    const std::uint8_t header[] = {6, 0, 1, 4, 0, 0, 0, 0};
+    p.insert(p.begin() + 40, std::begin(header), std::end(header));
+    store_be16(&p[4], static_cast<std::uint16_t>(p.size() - 40));
+  }
+  cr_assert_eq(gathered(extended.segments), 3u);
+}
+
 Test(tun_batch, order_within_a_flow_is_kept) {
   const Cut cut({.payload = 1448 * 4});
   // A gap, a repetition, the end before the middle.
   cr_assert_eq(gathered({cut.segments[0], cut.segments[2], cut.segments[3]}), 2u);
   cr_assert_eq(gathered({cut.segments[0], cut.segments[0]}), 2u);
+  cr_assert_eq(gathered({cut.segments[1], cut.segments[1]}), 2u);
   cr_assert_eq(gathered({cut.segments[1], cut.segments[0]}), 2u);
-  // An acknowledgement without payload between two of them.
+  // An acknowledgement without payload between two of them: three of the kind mean a loss.
   Raw ack = partial_packet({.payload = 0});
-  store_be16(&ack[36], 0);
-  store_be16(&ack[36], static_cast<std::uint16_t>(
-                           ~test::plain_sum(Bytes(ack).subspan(20), test::pseudo(ack, false, 20))));
+  store_be32(&ack[24], load_be32(&cut.segments[1][24]));
+  ack = summed(std::move(ack), cut.spec);
   cr_assert_eq(gathered({cut.segments[0], ack, cut.segments[1]}), 3u);
+  // A repetition of another traffic class, which IPv6 has in its first byte.
+  const Cut six({.v6 = true, .payload = 1428 * 2}, 1428);
+  cr_assert_eq(gathered({six.segments[0], changed(six, 0, 0, 0x01), six.segments[1]}), 3u);
 }
 
 Test(tun_batch, a_short_segment_and_a_push_are_the_last) {
   const Cut cut({.payload = 1448 * 2 + 100}), more({.payload = 1448 * 4});
   cr_assert_eq(gathered(cut.segments), 1u);
-  auto packets = more.segments;
-  packets[1] = changed(more, 1, test::ip_header(more.spec) + 13, 0x08);
-  cr_assert_eq(gathered(packets), 2u);
+  for (const std::uint8_t flag : {std::uint8_t{0x08}, std::uint8_t{0x01}}) {
+    for (const std::size_t n : {0u, 1u}) {
+      auto packets = more.segments;
+      packets[n] = changed(more, n, test::ip_header(more.spec) + 13, flag);
+      cr_assert_eq(gathered(packets), 2u);
+    }
+  }
+  auto packets = cut.segments;
+  for (std::size_t n = 0; n < 2; ++n) packets.push_back(later(more, n, cut.spec.payload));
+  cr_assert_eq(gathered(packets), 2u, "the short one in the middle would be cut elsewhere");
   // A longer one than the first is none of the same.
   const Cut longer({.payload = 2000 * 2}, 2000);
-  cr_assert_eq(gathered({more.segments[0], longer.segments[1]}), 2u);
+  cr_assert_eq(gathered({more.segments[0], later(longer, 0, 1448)}), 2u);
 }
 
 Test(tun_batch, a_packet_never_gets_longer_than_ip_allows) {
@@ -196,21 +263,26 @@ Test(tun_batch, a_packet_never_gets_longer_than_ip_allows) {
   std::vector<Raw> packets = cut.segments;
   for (std::size_t i = 0; i < cut.segments.size() && i < 40; ++i) {
     // The same bytes as a second stretch of the stream.
-    Raw p = cut.segments[i];
-    const auto next = static_cast<std::uint32_t>(load_be32(&p[24]) + cut.spec.payload);
-    store_be32(&p[24], next);
-    store_be16(&p[36], 0);
-    store_be16(&p[36], static_cast<std::uint16_t>(
-                           ~test::plain_sum(Bytes(p).subspan(20), test::pseudo(p, false, 20))));
-    packets.push_back(std::move(p));
+    packets.push_back(later(cut, i, cut.spec.payload));
   }
   TunBatch batch;
   for (Raw& p : packets) add(batch, p);
+  cr_assert_eq(whole(batch, batch.packets().front()).size(), wire::kMaxIpPacket);
   for (const TunPacket& p : batch.packets()) {
     const Raw w = whole(batch, p);
     cr_assert_leq(w.size(), wire::kMaxIpPacket);
     cr_assert_eq(load_be16(&w[2]), w.size());
   }
+}
+
+Test(tun_batch, whole_segments_do_not_get_past_that_either) {
+  const Cut cut({.payload = 1448 * 44});
+  std::vector<Raw> packets = cut.segments;
+  for (std::size_t i = 0; i < 3; ++i) packets.push_back(later(cut, i, cut.spec.payload));
+  TunBatch batch;
+  for (Raw& p : packets) add(batch, p);
+  cr_assert_eq(batch.packets().size(), 2u);
+  cr_assert_eq(batch.packets().front().pieces, 44u);
 }
 
 Test(tun_batch, small_segments_are_gathered_up_to_what_one_write_takes) {
@@ -244,6 +316,13 @@ Test(tun_batch, other_protocols_pass_as_they_are) {
   stub.resize(30);
   store_be16(&stub[2], 30);
   cr_assert_eq(gathered({udp, udp, fragment, fragment, stub, stub}), 6u);
+}
+
+Test(tun_batch, less_than_a_tcp_header_is_not_looked_at) {
+  const Cut cut({.payload = 1448 * 2});
+  Raw stub(cut.segments[1].begin(), cut.segments[1].begin() + 24);  // its ports and no more
+  store_be16(&stub[2], 24);
+  cr_assert_eq(gathered({cut.segments[0], stub, cut.segments[1]}), 2u);
 }
 
 Test(tun_batch, is_full_by_all_that_is_in_it) {

@@ -94,16 +94,21 @@ Test(congestion, what_has_no_segments_is_not_cut) {
   Offload tso{Kind::tso4, 1000};
   cr_assert_eq(cut_last_segment(tso, nonsense), 0u);
   cr_assert(packet == before);
+  Raw one = partial_packet({.payload = 1000});  // a single one, whatever it is called
+  cr_assert_eq(cut_last_segment(tso, one), 0u);
 }
 
 Test(congestion, only_packets_of_senders_that_understand_are_marked) {
   for (const bool v6 : {false, true}) {
     for (std::uint8_t ecn = 0; ecn < 4; ++ecn) {
-      Raw packet = partial_packet({.v6 = v6});
+      const PacketSpec spec{.v6 = v6, .ip_options = v6 ? 0u : 8u};
+      Raw packet = partial_packet(spec);
+      const std::size_t header = ip_header(spec);
       packet[1] = static_cast<std::uint8_t>(v6 ? 0xc5 | (ecn << 4) : 0xb8 | ecn);
       if (!v6) {
         store_be16(&packet[10], 0);
-        store_be16(&packet[10], static_cast<std::uint16_t>(~plain_sum(Bytes(packet).first(20))));
+        store_be16(&packet[10],
+                   static_cast<std::uint16_t>(~plain_sum(Bytes(packet).first(header))));
       }
       const Raw before = packet;
       cr_assert_eq(mark_congestion(packet), ecn != 0);
@@ -112,7 +117,7 @@ Test(congestion, only_packets_of_senders_that_understand_are_marked) {
         continue;
       }
       cr_assert_eq(packet[1], before[1] | (v6 ? 0x30 : 0x03));
-      if (!v6) cr_assert_eq(plain_sum(Bytes(packet).first(20)), 0xffff);
+      if (!v6) cr_assert_eq(plain_sum(Bytes(packet).first(header)), 0xffff);
       cr_assert(std::ranges::equal(Bytes(packet).subspan(12), Bytes(before).subspan(12)));
     }
   }
