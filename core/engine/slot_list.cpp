@@ -23,7 +23,6 @@ wire::Slot SlotList::pop() noexcept {
   SlotNodes::Node& node = nodes_->nodes_[at];
   wire::Slot slot = std::move(node.slot);
   head_ = node.next;
-  if (head_ == kEnd) tail_ = kEnd;
   node.next = nodes_->free_;
   nodes_->free_ = at;
   return slot;

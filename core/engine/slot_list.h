@@ -52,7 +52,7 @@ class SlotList {
 
  private:
   SlotNodes* nodes_;
-  std::uint32_t head_ = kEnd, tail_ = kEnd;
+  std::uint32_t head_ = kEnd, tail_ = kEnd;  // the tail of an empty list says nothing
 };
 
 }  // namespace vpnd::engine
