@@ -33,17 +33,18 @@ bool read_all(const Fd& fd, MutBytes out) noexcept {
 }
 
 bool write_all(const Fd& fd, Bytes in) noexcept {
-  return pwrite(fd.get(), in.data(), in.size(), 0) == static_cast<ssize_t>(in.size()) &&
-         fsync(fd.get()) == 0;
+  return pwrite(fd.get(), in.data(), in.size(), 0) == static_cast<ssize_t>(in.size());
 }
 
-// Fills a new file with random bytes; the lock keeps two first starts apart.
+// Fills a new file with random bytes; the lock keeps two first starts apart. Only this is waited
+// for until it is on the disk: what else is kept here costs a client an address or a look-up if it
+// is lost.
 bool fill_once(const Fd& fd, MutBytes value) noexcept {
   if (!fd || flock(fd.get(), LOCK_EX) < 0) return false;
   bool good = read_all(fd, value);
   if (!good) {
     crypto::random_bytes(value);
-    good = write_all(fd, value);
+    good = write_all(fd, value) && fsync(fd.get()) == 0;
   }
   flock(fd.get(), LOCK_UN);
   return good;
@@ -101,7 +102,8 @@ wire::InstanceId StateDir::instance(const std::string& host, const std::string& 
   wire::InstanceId id{};
   Fd fd = open_own(path_ + "/" + file_name("instance-", host, "-" + interface));
   if (fd && flock(fd.get(), LOCK_EX | LOCK_NB) == 0) {
-    if (!read_all(fd, id)) {
+    // After a power failure a file may be there without what was in it.
+    if (!read_all(fd, id) || id == wire::InstanceId{}) {
       crypto::random_bytes(id);
       if (!write_all(fd, id)) log(Level::warning, "cannot keep the instance id in {}", path_);
     }
