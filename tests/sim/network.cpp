@@ -112,7 +112,9 @@ void Network::dial(Host& h, const engine::Dial& d) {
   l->client_id = d.conn;
   l->from = h.endpoint;
   l->from.port = static_cast<std::uint16_t>(10000 + links_.size() % 50000);
+  ++l->events;
   at(now_.mono + delay, [this, l] {
+    --l->events;
     if (l->dead || stalled) return;  // a SYN that is lost; its client gives up by itself
     if (refusing || !server_->engine) {
       l->dead = true;
@@ -124,7 +126,9 @@ void Network::dial(Host& h, const engine::Dial& d) {
     if (!id) return reset(*l);
     l->accepted = true;
     l->server_id = *id;
+    ++l->events;
     at(now_.mono + delay, [this, l] {
+      --l->events;
       if (!l->dead && l->client->engine) {
         l->client->engine->connected(l->client_id, clock_of(*l->client));
       }
@@ -335,7 +339,7 @@ bool Network::run_until(const std::function<bool()>& done, Duration limit) {
     wake_due();
     pump();
     std::erase_if(links_, [this](const auto& l) {
-      const bool over = l->dead && l->client != nullptr;
+      const bool over = l->dead && l->client != nullptr && l->events == 0;
       if (over && l->opening.size() >= wire::kBlock) recorded.push_back(l->opening);
       return over;
     });

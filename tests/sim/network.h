@@ -39,6 +39,7 @@ struct Link {
   Host* client = nullptr;  // nullptr: a stranger
   ConnId client_id, server_id;
   bool accepted = false, dead = false;
+  unsigned events = 0;  // to come, that name it
   bool client_hung_up = false, server_hung_up = false;
   bool client_blocked = false, server_blocked = false;  // more to send than the window takes
   bool client_stopped = false;                          // the client does not read
