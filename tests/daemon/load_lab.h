@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: ISC
+#pragma once
+
+// A server under the load of many clients, who are one process (tests/load) behind many addresses
+// of the laboratory's first host.
+
+#include <string>
+#include <vector>
+
+#include "tests/daemon/lab.h"
+#include "tests/vectors/vectors.h"
+
+namespace vpnd::test {
+
+// Everything in the size that is asked for rather than in the one that a test has time for.
+bool full_figures();
+
+class LoadLab {
+ public:
+  static constexpr int kSources = 64;
+  LoadLab();
+
+  // `load NAME` with these words besides those that say where everything is. Its figures; shown on
+  // stderr as well.
+  Value run(const std::string& name, const std::vector<std::string>& words, int sources = kSources,
+            double seconds = 60);
+  pid_t engine() const;  // the server's
+  Lab& lab() noexcept { return lab_; }
+
+ private:
+  Lab lab_;
+  Child server_, far_end_;
+};
+
+// Of a list in the figures.
+std::vector<double> numbers(const Value&);
+double median(std::vector<double>);
+
+}  // namespace vpnd::test
