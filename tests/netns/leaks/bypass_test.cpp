@@ -23,6 +23,7 @@ using namespace vpnd::test;
 namespace {
 
 const Address kRouter4 = Address::v4(10, 71, 1, 1);
+const Address kRouter6 = Address::parse("fd71:1::1").value();
 
 // Rules outlive a killed process; an administrator who removes them opens the routes.
 void forget_rules(LeakLab& l) {
@@ -56,13 +57,57 @@ Test(leaks_bypass, bound_sockets) {
   });
 }
 
+// What DHCP and the search for neighbours need is no more than they need.
+Test(leaks_bypass, by_ports_of_dhcp_and_by_icmp) {
+  only_the_wall_holds([](LeakLab& l) {
+    l.start();
+    l.probe(l.target4, 67, "eth0");
+    l.probe(l.target6, 547, "eth0");
+    for (const Address& target : {l.target4, l.target6}) {
+      (void)run_program({"ping", "-n", "-c", "1", "-W", "1", "-I", "eth0", target.text()},
+                        l.lab.client().fd());
+    }
+  });
+}
+
+// The wall's own hook for the host's packets still sees the tunnel's device by then; that they
+// leave by another one is known only where they leave.
+Test(leaks_bypass, what_another_program_marks_as_ours) {
+  only_the_wall_holds([](LeakLab& l) {
+    l.start();
+    const Finished marks = run_program(
+        {"nft",
+         "table inet other { chain out { type route hook output priority -150; "
+         "udp dport 7000 meta mark set 42069; tcp dport 7000 meta mark set 42069; }; }"},
+        l.lab.client().fd());
+    cr_assert_eq(marks.status, 0, "%s", marks.output.c_str());
+    l.probe(l.target4, LeakLab::kPort);
+    l.probe(l.target6, LeakLab::kPort);
+  });
+}
+
+Test(leaks_bypass, what_another_program_sends_to_another_address) {
+  only_the_wall_holds([](LeakLab& l) {
+    l.start();
+    const Finished sends =
+        run_program({"nft",
+                     "table inet other { chain out { type nat hook output priority -100; "
+                     "ip daddr 198.51.100.2 dnat ip to 203.0.113.1; "
+                     "ip6 daddr 2001:db8:5::2 dnat ip6 to 2001:db8:3::1; }; }"},
+                    l.lab.client().fd());
+    cr_assert_eq(sends.status, 0, "%s", sends.output.c_str());
+    l.probe(l.target4, LeakLab::kPort, "eth0");
+    l.probe(l.target6, LeakLab::kPort, "eth0");
+  });
+}
+
 Test(leaks_bypass, look_ups_at_the_local_resolver) {
   only_the_wall_holds([](LeakLab& l) {
     l.start("push_dns = \"198.51.100.2\"");
     for (const int port : {53, 853, 5353}) {
       l.probe(kRouter4, port);
       l.probe(kRouter4, port, "eth0");
-      l.probe(Address::parse("fd71:1::1").value(), port);
+      l.probe(kRouter6, port);
     }
   });
 }
@@ -71,10 +116,13 @@ Test(leaks_bypass, look_ups_are_answered_through_the_tunnel_instead) {
   LeakLab l;
   const Responder resolver(l.lab.target(), 53);
   Container c(l);
-  l.start("push_dns = \"198.51.100.2\"");
-  cr_assert(udp_echo(l.lab.client(), kRouter4, 53), "by UDP");
-  cr_assert(tcp_echo(l.lab.client(), kRouter4, 53, 600), "by TCP");
-  cr_assert(udp_echo(c.inside, kRouter4, 53), "of a container");
+  l.start("push_dns = [\"198.51.100.2\", \"2001:db8:5::2\"]");
+  for (const Address& local : {kRouter4, kRouter6}) {
+    const std::string name = local.text();
+    cr_assert(udp_echo(l.lab.client(), local, 53), "%s by UDP", name.c_str());
+    cr_assert(tcp_echo(l.lab.client(), local, 53, 600), "%s by TCP", name.c_str());
+    cr_assert(udp_echo(c.inside, local, 53), "%s, of a container", name.c_str());
+  }
   const std::string leaks = l.leaked();
   cr_assert(leaks.empty(), "%s", leaks.c_str());
 }

@@ -60,6 +60,7 @@ class LeakLab {
   std::uint64_t frames();  // the same, as a number
 
  private:
+  void answer_for_everybody() const;
   void plant();
   std::unique_ptr<demo::Watch> watch_;
   std::unique_ptr<Responder> responder_;

@@ -81,6 +81,21 @@ Test(leaks_routes, a_public_lease) {
   }
 }
 
+Test(leaks_routes, a_public_lease_v6) {
+  for (const bool before : {true, false}) {
+    LeakLab l;
+    l.lab.ip(l.lab.target(), "-6 addr add 2001:db8:8::8/128 dev lo nodad");
+    l.lab.ip(l.lab.server(), "-6 route add 2001:db8:8::/64 via 2001:db8:5::2");
+    const char* lease = "-6 addr add 2001:db8:8::1/64 dev eth0 nodad";
+    if (before) cr_assert(l.ip(lease));
+    l.start();
+    if (!before) cr_assert(l.ip(lease));
+    const Address there = Address::parse("2001:db8:8::8").value();
+    cr_assert(tcp_echo(l.lab.client(), there, LeakLab::kPort), "before: %d", before);
+    clean(l, "a public lease");
+  }
+}
+
 // Whoever answers the look-up of the server's name names a victim: its other ports, and what other
 // programs send to the very same port, are no part of the tunnel.
 Test(leaks_routes, the_servers_own_address) {

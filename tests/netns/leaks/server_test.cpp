@@ -63,6 +63,29 @@ void connect_as_nobody(LeakLab& l, const Address& to, std::uint16_t port, std::u
   });
 }
 
+// Frames on the uplink of a connection of root's own to the server's address and port, without the
+// mark. Under a strict filter there is a rule that sends it there. The watch of the lab takes it
+// for the carrier; this one knows the other end.
+std::uint64_t unmarked_to_the_server(LeakLab& l) {
+  constexpr std::uint16_t kFrom = 55556;
+  l.filter_strictly();
+  l.start();
+  std::unique_ptr<demo::Watch> watch;
+  l.lab.router().run([&] {
+    watch = std::make_unique<demo::Watch>("c0", Endpoint{Address::v4(10, 71, 1, 2), kFrom});
+  });
+  l.lab.client().run([&] {
+    const Fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    sockaddr_storage here{}, there{};
+    const auto own = static_cast<socklen_t>(nl::to_sockaddr({Address{}, kFrom}, here));
+    const auto size = static_cast<socklen_t>(nl::to_sockaddr({kServer, 443}, there));
+    cr_assert_eq(::bind(fd.get(), reinterpret_cast<const sockaddr*>(&here), own), 0);
+    (void)::connect(fd.get(), reinterpret_cast<const sockaddr*>(&there), size);
+  });
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  return watch->take().tunnel;
+}
+
 std::uint64_t sent_into_the_tunnel(LeakLab& l) {
   std::uint64_t count = 0;
   l.lab.client().run([&] {
@@ -86,6 +109,15 @@ Test(leaks_server, the_mark_does_not_open_another_protocol) {
 }
 Test(leaks_server, the_mark_does_not_open_another_address) {
   opens_nothing({Address::parse("203.0.113.1").value(), 443}, SOCK_STREAM);
+}
+
+Test(leaks_server, without_the_mark_the_servers_own_port_is_shut) {
+  {
+    LeakLab with;
+    cr_assert_eq(unmarked_to_the_server(with), 0u);
+  }
+  LeakLab without(variant_program("nowall"));
+  cr_assert_gt(unmarked_to_the_server(without), 0u, "it does not take the wall to hold this");
 }
 
 // With a strict reverse path filter there is a rule for the server's address; it is root's alone.

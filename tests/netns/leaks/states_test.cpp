@@ -2,9 +2,11 @@
 // Fail closed in every state and on the way from each to the next.
 
 #include <criterion/criterion.h>
+#include <fmt/format.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <csignal>
@@ -12,6 +14,8 @@
 #include <set>
 #include <thread>
 
+#include "linux/nft.h"
+#include "linux/rtnl.h"
 #include "linux/socket.h"
 #include "tests/netns/leaks/leak_lab.h"
 
@@ -44,6 +48,56 @@ void try_everything(LeakLab& l) {
 
 bool works(LeakLab& l) {
   return l.through(l.target4, 1) && l.through(l.target6, 1);
+}
+
+// Datagrams without a pause, in the client's namespace.
+class Sender {
+ public:
+  Sender(LeakLab& l, const Endpoint& to, const std::string& device = {})
+      : thread_([this, &l, to, device] { l.lab.client().run([&] { run(to, device); }); }) {}
+  ~Sender() { stop(); }
+  Sender(const Sender&) = delete;
+  Sender& operator=(const Sender&) = delete;
+  void stop() {
+    stop_ = true;
+    if (thread_.joinable()) thread_.join();
+  }
+  // Once it has stopped.
+  std::uint64_t sent = 0, refused = 0;
+
+ private:
+  void run(const Endpoint& to, const std::string& device) {
+    const Fd fd(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    if (!device.empty()) {
+      ::setsockopt(fd.get(), SOL_SOCKET, SO_BINDTODEVICE, device.c_str(),
+                   static_cast<socklen_t>(device.size() + 1));
+    }
+    sockaddr_storage there{};
+    const auto size = static_cast<socklen_t>(nl::to_sockaddr(to, there));
+    while (!stop_) {
+      const auto n = ::sendto(fd.get(), "page", 4, 0, reinterpret_cast<sockaddr*>(&there), size);
+      ++(n == 4 ? sent : refused);
+    }
+  }
+
+  std::atomic<bool> stop_{false};
+  std::thread thread_;
+};
+
+// By a network that comes and goes, and a session that ends and comes again.
+void swap_walls(LeakLab& l) {
+  std::set<bool> walls;
+  for (int i = 0; i < 10; ++i) {
+    if (i % 2 == 0) cr_assert(l.ip("addr add 10.99.0.1/24 dev eth0"));
+    if (i % 2 == 1) cr_assert(l.ip("addr del 10.99.0.1/24 dev eth0"));
+    if (i == 4) l.stop_server();
+    if (i == 6) l.start_server();
+    std::this_thread::sleep_for(300ms);
+    const Finished now = run_program({"nft", "-a", "list", "ruleset"}, l.lab.client().fd());
+    walls.insert(now.output.find("10.99.0.0/24") != std::string::npos);
+  }
+  cr_assert_eq(walls.size(), 2u, "the wall did not change");
+  cr_assert(eventually([&] { return works(l); }, 10));
 }
 
 }  // namespace
@@ -169,44 +223,52 @@ Test(leaks_states, the_device_is_deleted) {
 Test(leaks_states, a_swap_refuses_nothing_that_both_allow) {
   LeakLab l;
   l.start();
-  std::atomic<bool> done{false};
-  std::atomic<std::uint64_t> sent{0}, refused{0};
-  std::thread sender([&] {
-    l.lab.client().run([&] {
-      const Fd fd(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-      sockaddr_storage there{};
-      const Endpoint printer{Address::v4(10, 71, 1, 1), 9100};
-      const auto size = static_cast<socklen_t>(nl::to_sockaddr(printer, there));
-      while (!done) {
-        const auto n = ::sendto(fd.get(), "page", 4, 0, reinterpret_cast<sockaddr*>(&there), size);
-        ++(n == 4 ? sent : refused);
-      }
-    });
-  });
-  const auto table = [&] {
-    return run_program({"nft", "-a", "list", "ruleset"}, l.lab.client().fd()).output;
-  };
-  std::set<std::string> walls;
-  for (int i = 0; i < 10; ++i) {
-    // A network that comes and goes, and a session that ends and comes again.
-    if (i % 2 == 0) cr_assert(l.ip("addr add 10.99.0.1/24 dev eth0"));
-    if (i % 2 == 1) cr_assert(l.ip("addr del 10.99.0.1/24 dev eth0"));
-    if (i == 4) l.stop_server();
-    if (i == 6) l.start_server();
-    std::this_thread::sleep_for(300ms);
-    const std::string now = table();
-    const auto wall = now.find("10.99.0.0/24");
-    walls.insert(wall == std::string::npos ? "without" : "with");
-  }
-  cr_assert(eventually([&] { return works(l); }, 10));
-  done = true;
-  sender.join();
-  cr_assert_eq(walls.size(), 2u, "the wall did not change");
-  cr_assert_gt(sent.load(), 1000u);
-  cr_assert_eq(refused.load(), 0u, "of %lu", static_cast<unsigned long>(sent + refused));
+  Sender printing(l, {Address::v4(10, 71, 1, 1), 9100});
+  swap_walls(l);
+  printing.stop();
+  fmt::print(stderr, "{} datagrams while the wall was swapped, {} refused\n", printing.sent,
+             printing.refused);
+  cr_assert_gt(printing.sent, 1000u);
+  cr_assert_eq(printing.refused, 0u, "of %lu", static_cast<unsigned long>(printing.sent));
 }
 
-Test(leaks_states, always_holds_after_a_clean_stop) {
+// And what it refuses before and after never gets out.
+Test(leaks_states, a_swap_lets_nothing_out_that_both_refuse) {
+  LeakLab l;
+  l.start();
+  Sender bound(l, {l.target4, LeakLab::kPort}, "eth0");
+  swap_walls(l);
+  bound.stop();
+  cr_assert_gt(bound.sent + bound.refused, 1000u);
+  clean(l, "while it is swapped");
+}
+
+// Who is killed on the way out leaves a wall, and no hole.
+Test(leaks_states, at_the_end_the_wall_goes_last) {
+  LeakLab l;
+  l.start();
+  // So slow with each request that what stands in between can be seen.
+  Child slow({"strace", "-o", "/dev/null", "-p", std::to_string(l.client().pid()), "-e",
+              "trace=sendto", "-e", "inject=sendto:delay_enter=20000"});
+  cr_assert(slow.says("attached"), "%s", slow.output().c_str());
+  l.client().signal(SIGTERM);
+  bool gone = false;
+  std::size_t rules_left = 0;
+  l.lab.client().run([&] {
+    nl::NftSocket nft;
+    nl::Netlink rt;
+    const auto until = std::chrono::steady_clock::now() + 5s;
+    while (!gone && std::chrono::steady_clock::now() < until) {
+      gone = !nl::wall_present(nft, "vpn0");
+    }
+    const auto ours = [](const auto& rule) { return rule.protocol == kRouteProtocol; };
+    rules_left = static_cast<std::size_t>(std::ranges::count_if(nl::rules(rt, Family::v4), ours));
+  });
+  cr_assert(gone);
+  cr_assert_eq(rules_left, 0u, "the wall went before the routing");
+}
+
+Test(leaks_states, always_holds_after_a_clean_stop_and_a_kill) {
   LeakLab l;
   const Snapshot before = l.lab.snapshot(l.lab.client());
   l.start_server();
@@ -220,6 +282,10 @@ Test(leaks_states, always_holds_after_a_clean_stop) {
   l.client().signal(SIGTERM);
   l.client().wait(5);
   clean(l, "started and stopped");
+  l.start_client({"--kill-switch", "always"});
+  l.kill_client();
+  try_everything(l);
+  clean(l, "killed");
   cr_assert_eq(l.lab.vpnd(l.lab.client(), "client0", {"cleanup"}).status, 0);
   const Snapshot after = l.lab.snapshot(l.lab.client());
   cr_assert(before == after, "%s", before.difference(after).c_str());
