@@ -293,6 +293,34 @@ Test(admission, an_opening_from_before_a_restart_gets_nothing_either) {
   cr_assert(honest.lease.client_v4.address == Address::v4(192, 168, 192, 1));
 }
 
+// Somebody keeps an opening from arriving and plays it later: it is fresh and is answered. But only
+// who has the keys can confirm it, and until then nobody is replaced.
+Test(admission, an_opening_that_was_withheld_replaces_nobody) {
+  Network net(20);
+  Host& server = net.start_server(server_settings());
+  Host& client = net.add_client(client_settings(1), outside(10));
+  cr_assert(net.run_until([&] { return joined(net, client); }, 5s));
+  const engine::ClientSettings same = client_settings(1);
+  wire::Initiator::Opening opening;
+  opening.hello.ciphers = crypto::offered_ciphers();
+  opening.hello.instance = same.instance;
+  opening.time = net.now().wall;
+  const wire::Initiator withheld(same.identity, opening, test_key(77),
+                                 wire::draw_block_random(net.entropy()));
+  Link& l = net.stranger(outside(99));
+  net.say(l, withheld.block());
+  const Address v4 = client.lease.client_v4.address;
+  for (std::uint32_t i = 0; i < 70; ++i) {  // beyond the deadline to confirm
+    cr_assert(net.send(server, make_packet(kFar, v4, 1, i, 500)) == Drop::none);
+    net.run_for(1s);
+  }
+  cr_assert_geq(l.heard.size(), wire::kBlock);
+  cr_assert(l.closed_at.has_value());
+  cr_assert(is_up(client));
+  cr_assert_eq(numbers_of(client.tun, 1).size(), 70u, "the live session lost a packet");
+  cr_assert_eq(client.engine->counters().handshakes, 1u);
+}
+
 Test(admission, a_crowd_does_not_evict_who_has_passed_the_gate) {
   Network net(14);
   net.delay = 50ms;

@@ -202,6 +202,42 @@ Test(probing, the_time_of_closing_does_not_tell_what_was_sent) {
   for (const std::string& name : told_apart(seen)) cr_assert_fail("%s", name.c_str());
 }
 
+// Who has the key of the gate and is no peer, like one whose key was revoked, is told no more.
+Test(probing, nor_who_has_the_key_of_the_gate_alone) {
+  Seconds closings;
+  std::size_t refused = 0;
+  for (unsigned round = 0; round < kRounds; ++round) {
+    Network net(24'000 + round);
+    wire::ServerKey key{test_key(40), test_key(41)};
+    const wire::ClientIdentity revoked =
+        wire::client_identity(wire::ClientKey{crypto::public_key(key.secret), key.access.clone(),
+                                              test_key(50), test_key(51)},
+                              "key");
+    engine::ServerSettings settings = server_settings();
+    settings.identity = wire::server_identity(std::move(key), {}, "key");
+    const Host& server = net.start_server(std::move(settings));
+    std::vector<Probe> probing;
+    for (std::uint8_t i = 0; i < kOfKind; ++i) {
+      wire::Initiator::Opening opening;
+      opening.hello.ciphers = crypto::offered_ciphers();
+      opening.time = net.now().wall;
+      const wire::Initiator initiator(revoked, opening, test_key(i),
+                                      wire::draw_block_random(net.entropy()));
+      Link& l = net.stranger({Address::v4(10, 2, 0, i), 4000});
+      probing.push_back({&l, 0, net.now().mono});
+      net.say(l, initiator.block());
+    }
+    net.run_for(65s);
+    for (const Probe& p : probing) {
+      cr_assert(p.link->closed_at.has_value() && p.link->heard.empty());
+      closings.push_back(seconds(*p.link->closed_at - p.since));
+    }
+    refused += server.engine->counters().drops[static_cast<std::size_t>(Drop::unknown_peer)];
+  }
+  cr_assert_not(differ(closings, ideal(), 1), "%f", distance(closings, ideal()));
+  cr_assert_eq(refused, closings.size(), "some were refused for another reason");
+}
+
 // The controls: a server that closes one kind at once, and one that is only a little hasty with it.
 // That kind is found, and no other.
 Test(probing, a_server_that_closes_one_kind_early_is_found_out) {
@@ -227,16 +263,18 @@ std::size_t closed_early(Network& net, const Kind& kind, int count, bool one_sou
     const auto n = static_cast<std::uint8_t>(i);
     Link& l = net.stranger({Address::v4(10, 1, 1, one_source ? 1 : n), n});
     net.say(l, words);
-    net.run_for(30ms);  // it has been judged when the next one comes
+    net.run_for(12ms);  // it has been judged when the next one comes
     links.push_back(&l);
   }
+  net.run_for(30ms);
   const auto closed =
       std::ranges::count_if(links, [](const Link* l) { return l->closed_at.has_value(); });
   net.run_for(65s);
   return static_cast<std::size_t>(closed);
 }
 
-// Few are kept of one source, and few of all together; how many does not depend on what they said.
+// Few are kept of one source, and few of all together; how many does not depend on what they said,
+// nor on whether they come so fast that what one source says is not even looked at any more.
 Test(probing, the_number_of_connections_that_are_kept_does_not_tell_either) {
   engine::Room room;
   room.half_open = 64;

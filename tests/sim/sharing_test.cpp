@@ -78,6 +78,21 @@ Test(sharing, clients_neither_spoof_nor_meet_each_other) {
             Drop::no_route);
 }
 
+// Whatever a server passes on: an own or an impossible source is refused at the client as well.
+Test(sharing, a_client_believes_no_source_that_cannot_be) {
+  Network net(8);
+  Host& server = net.start_server(server_settings());
+  Host& client = net.add_client(client_settings(1), outside(10));
+  cr_assert(net.run_until([&] { return joined(net, client); }, 5s));
+  const Address own = client.lease.client_v4.address;
+  cr_assert(net.send(server, make_packet(own, own, 1, 0, 100)) == Drop::none);
+  cr_assert(net.send(server, make_packet(Address::v4(127, 0, 0, 1), own, 1, 1, 100)) == Drop::none);
+  cr_assert(net.send(server, make_packet(kFar, own, 1, 2, 100)) == Drop::none);
+  net.run_for(1s);
+  cr_assert(numbers_of(client.tun, 1) == std::vector<std::uint32_t>{2});
+  cr_assert_eq(client.engine->counters().drops[static_cast<std::size_t>(Drop::spoofed_source)], 2u);
+}
+
 // A small record limit and a TUN without offloads on one side: super-packets are cut by the sender.
 Test(sharing, a_peer_without_offloads_gets_plain_packets) {
   Network net(4);
