@@ -12,6 +12,7 @@
 #include <optional>
 
 #include "core/base/error.h"
+#include "linux/nft.h"
 #include "linux/rtnl.h"
 #include "linux/sysctl.h"
 #include "linux/tun.h"
@@ -165,6 +166,31 @@ Test(apply, failing_at_any_step_leaves_no_trace) {
     const Snapshot after = Snapshot::take();
     cr_assert(before == after, "step %zu left:\n%s", k, before.difference(after).c_str());
   }
+}
+
+// Whatever it is that was asked for: an answer that nobody heeds would leave a hole.
+Test(apply, whatever_the_kernel_refuses_is_an_error) {
+  test::run_program({"ip", "rule", "add", "not", "fwmark", "42069", "table", "42069", "priority",
+                     "30001", "protocol", "85"});
+  test::run_program({"ip", "route", "add", "throw", "192.168.0.0/16", "table", "42069"});
+  test::run_program({"ip", "addr", "add", "10.9.0.2/24", "dev", "t0"});
+  Wall wall;
+  wall.interface = "t0";
+  NftSocket owner;
+  install(owner, filter());
+  install(owner, wall);
+  const std::vector<Object> refused{filter(),
+                                    wall,
+                                    route(Route::Type::thrown, "192.168.0.0/16", 42069),
+                                    capture_rule(Family::v4),
+                                    AddressOn{"t0", prefix("10.9.0.2/24")},
+                                    LinkUp{"nope0", 1420},
+                                    LinkSetting{"nope0", 1, 1},
+                                    Sysctl6{"nope0", "accept_ra", 2},
+                                    ForeignAccept{Family::v4, false, "filter", "NOPE", "t0"}};
+  const Snapshot before = Snapshot::take();
+  for (const Object& o : refused) cr_assert_neq(refusal({o}), "", "%s", describe(o).c_str());
+  expect_same(before, "after the refusals");
 }
 
 Test(apply, an_exception_from_outside_unwinds_as_well) {

@@ -203,6 +203,13 @@ Test(lower_client, the_wall_lets_out_local_networks_by_their_device_alone) {
   host.links[1].routed = {prefix("1.2.3.0/24"), prefix("10.9.0.0/16")};
   const std::string& device = host.links[1].name;
   cr_assert(lets(host, device.c_str(), "192.168.1.0/24"));
+  for (const NftChain& chain : render(wall(host)).chains) {
+    for (const NftRule& rule : chain.rules) {
+      const std::string line = text(rule);
+      if (line.find("192.168.1.0/24") == std::string::npos) continue;
+      cr_assert(line.find("oifname \"" + device + "\"") != std::string::npos, "%s", line.c_str());
+    }
+  }
   cr_assert(!lets(host, device.c_str(), "8.8.8.0/24"), "a public lease");
   cr_assert(!lets(host, device.c_str(), "1.2.3.0/24"), "a route that somebody pushed");
   cr_assert(!lets(host, device.c_str(), "10.9.0.0/16"));
