@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "core/base/error.h"
 #include "core/host.h"
 #include "linux/rtnl.h"
 #include "tests/support/netns.h"
@@ -170,6 +171,22 @@ Test(machine, local_networks_follow) {
   bed->machine.replace(bed->applied, bed->plan, bed->plan);
   cr_assert_not(thrown());
   as_it_was("there and gone");
+}
+
+// From one plan to the next all of it comes or nothing: the wall too is the old one again.
+Test(machine, a_change_that_fails_midway_changes_nothing) {
+  ip("route add throw 198.51.100.0/24 table 42069");  // somebody else's, in the way of the second
+  const Snapshot before = Snapshot::take();
+  auto config = test::client_config();
+  config.exclude = {test::prefix("203.0.113.0/24"), test::prefix("198.51.100.0/24")};
+  const plan::Plan next = test::client_plan(config);
+  cr_assert_throw(bed->machine.replace(bed->applied, bed->plan, next), Error);
+  const Snapshot after = Snapshot::take();
+  cr_assert(before == after, "%s", before.difference(after).c_str());
+  cr_assert(bed->machine.intact());
+  ip("route del throw 198.51.100.0/24 table 42069");
+  bed->machine.replace(bed->applied, bed->plan, next);
+  cr_assert(Snapshot::take() != before);
 }
 
 Test(machine, what_cannot_be_made_does_not_keep_the_rest_from_it) {
