@@ -10,6 +10,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <map>
 #include <thread>
 
 #include "linux/nft.h"
@@ -121,6 +122,7 @@ struct Bench {
   Lab lab;
   Snapshot before_server = lab.snapshot(lab.server()), before_client = lab.snapshot(lab.client());
   Child server, client;
+  double removing = 0;  // seconds that the last removal took
 
   explicit Bench(const char* client_program = vpnd_program(),
                  const char* server_program = vpnd_program())
@@ -136,6 +138,7 @@ struct Bench {
       nl::Netlink rt;
       const auto begin = std::chrono::steady_clock::now();
       thing.remove(rt);
+      removing = since(begin);
       removed = thing.may_be_back_already || !thing.there(rt);
       while (since(begin) < patience) {
         if (thing.there(rt)) {
@@ -148,6 +151,9 @@ struct Bench {
     cr_assert(removed, "%s could not be removed", thing.name.c_str());
     return took;
   }
+
+  // Whether that is soon enough. What the kernel itself takes to remove a device is none of ours.
+  bool soon(double took) const { return took >= 0 && took < kBackWithin + removing; }
 
   bool goes_on() {
     return eventually([this] { return lab.ping(lab.client(), Lab::kTarget4, 1); }, 5) &&
@@ -209,18 +215,24 @@ Test(healing, what_is_removed_is_back_at_once_and_the_end_leaves_nothing) {
                                   link_down(),
                                   device_deleted()};
   std::vector<double> times;
+  std::map<std::string, std::vector<double>> by_kind;
   for (std::size_t i = 0; i < removals(); ++i) {
-    if (i > 0 && i % 5 == 0) {
+    // One fewer than are a fight: a deletion of the device that is seen half done counts twice.
+    if (i > 0 && i % 4 == 0) {
       cr_assert(b.goes_on(), "%s\n%s", b.client.output().c_str(), b.status().c_str());
       std::this_thread::sleep_for(Seconds(kWindow));
     }
     const Thing& thing = things[i % things.size()];
     const double took = b.back_after(thing);
-    cr_assert(took >= 0 && took < kBackWithin, "%s: %f s\n%s", thing.name.c_str(), took,
-              b.client.output().c_str());
+    cr_assert(b.soon(took), "%s: %f s, of it %f for its removal\n%s", thing.name.c_str(), took,
+              b.removing, b.client.output().c_str());
     times.push_back(took);
+    by_kind[thing.name].push_back(took);
   }
   tell("all kinds", times);
+  if (removals() >= 10 * things.size()) {
+    for (const auto& [name, some] : by_kind) tell(name, some);
+  }
   cr_assert(b.goes_on(), "%s", b.client.output().c_str());
   cr_assert(b.client.output().find("put back") != std::string::npos);
   b.ends_without_a_trace();
@@ -235,7 +247,8 @@ Test(healing, a_connection_outlasts_the_deletion_of_the_device) {
     cr_assert(idle.speak() && download.goes_on());
     for (int i = 0; i < 3; ++i) {
       const double took = b.back_after(device_deleted());
-      cr_assert(took >= 0 && took < kBackWithin, "%f s\n%s", took, b.client.output().c_str());
+      cr_assert(b.soon(took), "%f s, of it %f for its removal\n%s", took, b.removing,
+                b.client.output().c_str());
       cr_assert(download.goes_on(), "%s", b.client.output().c_str());
       cr_assert(idle.speak(10), "%s", b.client.output().c_str());
     }
