@@ -31,15 +31,14 @@ struct Places {
 // The tunnel device, open but down. Destroying it removes the device, unless an engine holds it.
 class Tunnel {
  public:
-  // Empty: the lowest free vpnN. Throws Error
-  explicit Tunnel(const std::string& name, std::uint32_t queues = 1);
+  explicit Tunnel(const std::string& name);  // empty: the lowest free vpnN. Throws Error
   Tunnel(Tunnel&&) noexcept;
   Tunnel& operator=(Tunnel&&) noexcept;
   ~Tunnel();
   const std::string& name() const noexcept;
-  std::vector<int> descriptors() const;  // one for each queue
+  int descriptor() const noexcept;
   std::uint16_t kinds() const noexcept;
-  // Not so when somebody removed or renamed the device, or took it elsewhere: then a descriptor
+  // Not so when somebody removed or renamed the device, or took it elsewhere: then the descriptor
   // leads nowhere, and all that hung on the device is gone with it.
   bool alive() const noexcept;
 

@@ -116,7 +116,8 @@ bool give_up_rights(pid_t parent, bool another_user) {
 
 }  // namespace
 
-void close_others(std::vector<int> keep) noexcept {
+void close_others(std::initializer_list<int> kept) noexcept {
+  std::vector<int> keep(kept);
   std::ranges::sort(keep);
   unsigned from = 3;
   for (const int fd : keep) {
@@ -128,12 +129,11 @@ void close_others(std::vector<int> keep) noexcept {
   close_range(from, ~0u, 0);
 }
 
-Confined confine_engine(pid_t parent, const std::function<void()>& start_threads) {
+Confined confine_engine(pid_t parent) {
   Confined out;
   out.user_dropped = give_up_rights(parent, true);
   out.files_denied = deny_files();
-  if (start_threads) start_threads();
-  out.calls_limited = limit_system_calls(start_threads ? Threads::several : Threads::one);
+  out.calls_limited = limit_system_calls();
   return out;
 }
 

@@ -4,22 +4,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
-#include <functional>
 
 #include "core/base/log.h"
 #include "core/plan/resolv_conf.h"
 #include "crypto/hash.h"
 #include "crypto/random.h"
 #include "linux/confine.h"
-#include "linux/crew.h"
-#include "linux/engine_log.h"
 #include "linux/engine_room.h"
 #include "linux/keeper_link.h"
 #include "linux/run_epoll.h"
 #include "linux/run_uring.h"
-#include "linux/worker_threads.h"
 
 namespace vpnd::nl {
 namespace {
@@ -27,7 +22,12 @@ namespace {
 constexpr std::size_t kMostFileBytes = 16 * 1024 * 1024;
 constexpr std::size_t kArena = 256 * 1024;  // locked before the right to lock is given up
 constexpr unsigned kRingEntries = 512;
-static_assert(plan::kMostQueues == engine::kMostWorkers);
+
+KeeperLink* g_log_link = nullptr;  // a log sink is a plain function
+
+void log_to_keeper(Level level, std::string_view line) {
+  if (g_log_link != nullptr) g_log_link->send(plan::to_keeper::LogLine{level, std::string(line)});
+}
 
 // A whole file through a descriptor that others read too; wiped when it goes.
 struct FileText {
@@ -95,40 +95,32 @@ engine::ServerSettings server_settings(const EngineStart& start, const plan::Ser
   return s;
 }
 
-const plan::Common& common_of(const EngineStart& start) {
-  return std::visit([](const auto& c) -> const plan::Common& { return c; }, *start.config);
-}
-
-std::uint32_t workers_of(const EngineStart& start) {
-  const auto* server = std::get_if<plan::ServerConfig>(start.config);
-  return server == nullptr ? 1 : std::clamp<std::uint32_t>(server->queues, 1, engine::kMostWorkers);
-}
-
-std::optional<Ring> make_ring(Loop loop) noexcept {
-  return loop == Loop::uring_if_possible ? Ring::make(kRingEntries) : std::nullopt;
-}
-
-// The engine of the first worker, and into `others` those of the rest.
-engine::Engine make_engines(const EngineStart& start, Loop loop, Crew& crew,
-                            std::vector<WorkerParts>& others) {
-  const std::string& name = common_of(start).key;
-  FileText file(start.key, name);
-  wire::KeyFile key = wire::parse_key_file(file.bytes, name);
+engine::Engine make_engine(const EngineStart& start) {
+  const auto& common =
+      std::visit([](const auto& c) -> const plan::Common& { return c; }, *start.config);
+  FileText file(start.key, common.key);
+  wire::KeyFile key = wire::parse_key_file(file.bytes, common.key);
   const Entropy entropy = [](MutBytes out) { crypto::random_bytes(out); };
   const Now now = read_clocks();
   if (const auto* client = std::get_if<plan::ClientConfig>(start.config)) {
     return {client_settings(start, *client, std::move(key)), engine_room(), entropy, now};
   }
-  engine::ServerSettings settings =
-      server_settings(start, std::get<plan::ServerConfig>(*start.config), std::move(key));
-  const engine::SessionSettings common = engine::session_settings(settings);
-  for (std::uint32_t i = 1; i < crew.size(); ++i) {
-    others.push_back({{common, engine_room(), entropy, crew.as_seen_by(i)}, make_ring(loop)});
-  }
-  return {std::move(settings), engine_room(), entropy, now, crew.as_seen_by(0)};
+  const auto& server = std::get<plan::ServerConfig>(*start.config);
+  return {server_settings(start, server, std::move(key)), engine_room(), entropy, now};
 }
 
-plan::to_keeper::Ready ready_with(const std::optional<Ring>& ring, const Confined& confined) {
+void serve(EngineStart& start, KeeperLink& link, pid_t parent, Loop loop) {
+  crypto::init();
+  crypto::arena::reserve(kArena);
+  engine::Engine engine = make_engine(start);
+  if (!crypto::arena::locked()) {
+    log(Level::warning, "keys may be swapped to disk: RLIMIT_MEMLOCK is too small");
+  }
+  std::optional<Ring> ring =
+      loop == Loop::uring_if_possible ? Ring::make(kRingEntries) : std::nullopt;
+  close_others({link.fd(), ring ? ring->fd() : -1});
+  const Confined confined = confine_engine(parent);
+
   using plan::Fallback;
   plan::to_keeper::Ready ready{ring.has_value(), 0};
   const auto lacks = [&ready](Fallback what, bool is) {
@@ -140,31 +132,10 @@ plan::to_keeper::Ready ready_with(const std::optional<Ring>& ring, const Confine
   lacks(Fallback::no_uid_drop, !confined.user_dropped);
   lacks(Fallback::no_file_ban, !confined.files_denied);
   lacks(Fallback::no_call_filter, !confined.calls_limited);
-  return ready;
-}
-
-void serve(EngineStart& start, KeeperLink& link, pid_t parent, Loop loop) {
-  crypto::init();
-  crypto::arena::reserve(kArena);
-  Crew crew(workers_of(start));
-  std::vector<WorkerParts> others;
-  engine::Engine engine = make_engines(start, loop, crew, others);
-  if (!crypto::arena::locked()) {
-    log(Level::warning, "keys may be swapped to disk: RLIMIT_MEMLOCK is too small");
-  }
-  std::optional<Ring> ring = make_ring(loop);
-  if (ring && !ring->enable()) ring.reset();
-  std::vector<int> kept{link.fd(), ring ? ring->fd() : -1};
-  for (std::uint32_t i = 0; i < crew.size(); ++i) kept.push_back(crew.bell(i));
-  for (const WorkerParts& w : others) kept.push_back(w.ring ? w.ring->fd() : -1);
-  close_others(std::move(kept));
-
-  WorkerThreads threads(crew, std::move(others));
-  std::function<void()> start_threads;
-  if (crew.size() > 1) start_threads = [&threads] { threads.start(); };
-  const Confined confined = confine_engine(parent, start_threads);
-  Driver driver(engine, &link, crew, 0, common_of(start).key);
-  link.send(ready_with(ring, confined));
+  const auto& common =
+      std::visit([](const auto& c) -> const plan::Common& { return c; }, *start.config);
+  Driver driver(engine, link, common.key);
+  link.send(ready);
   if (ring) return run_uring(*ring, driver);
   run_epoll(driver);
 }
@@ -173,10 +144,12 @@ void serve(EngineStart& start, KeeperLink& link, pid_t parent, Loop loop) {
 
 int run_engine(EngineStart start, pid_t parent, Loop loop) noexcept {
   try {
+    const auto& common =
+        std::visit([](const auto& c) -> const plan::Common& { return c; }, *start.config);
     close_others({start.socket.get(), start.key, start.peers, start.lease_secret});
     KeeperLink link(std::move(start.socket));
-    log_to(&link);
-    set_log(log_of_engine, common_of(start).log_level);
+    g_log_link = &link;
+    set_log(log_to_keeper, common.log_level);
     try {
       serve(start, link, parent, loop);
     } catch (const Error& e) {
@@ -184,7 +157,7 @@ int run_engine(EngineStart start, pid_t parent, Loop loop) noexcept {
     } catch (const std::exception& e) {
       link.send(engine::Ended{Exit::software, e.what(), "This is a fault of vpnd; report it."});
     }
-    log_to(nullptr);
+    g_log_link = nullptr;
     return 0;
   } catch (...) {
     return 1;

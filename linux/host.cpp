@@ -11,7 +11,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <thread>
 
 #include "core/base/log.h"
 #include "core/plan/resolv_conf.h"
@@ -97,7 +96,6 @@ std::vector<Endpoint> open_server(plan::ServerConfig& c, Machine& machine, nl::S
   const bool v6 = machine.has_v6();
   fill_v6(c, files.lease_secret, v6);
   announce_resolver(c);
-  if (c.queues == 0) c.queues = plan::default_queues(std::thread::hardware_concurrency());
   std::vector<Endpoint> endpoints = listen_endpoints(c, v6);
   files.listeners = open_listeners(endpoints);
   c.listen = endpoints;

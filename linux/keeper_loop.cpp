@@ -170,11 +170,7 @@ void KeeperLoop::perform(const plan::action::SendListeners&) {
 
 void KeeperLoop::perform(const plan::action::SendTun&) {
   const host::Tunnel* tunnel = keeper_.tunnel();
-  if (tunnel == nullptr) return;
-  std::uint32_t queue = 0;
-  for (const int fd : tunnel->descriptors()) {
-    tell(plan::to_engine::Tun{tunnel->kinds(), queue++}, fd);
-  }
+  if (tunnel != nullptr) tell(plan::to_engine::Tun{tunnel->kinds()}, tunnel->descriptor());
 }
 
 void KeeperLoop::perform(const plan::action::SendStop&) {

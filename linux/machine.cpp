@@ -55,19 +55,16 @@ struct Tunnel::State {
   nl::Tun tun;
 };
 
-Tunnel::Tunnel(const std::string& name, std::uint32_t queues)
-    : state_(std::make_unique<State>(
-          State{nl::patiently([&] { return nl::open_tun(name, queues); })})) {}
+Tunnel::Tunnel(const std::string& name)
+    : state_(std::make_unique<State>(State{nl::patiently([&] { return nl::open_tun(name); })})) {}
 Tunnel::Tunnel(Tunnel&&) noexcept = default;
 Tunnel& Tunnel::operator=(Tunnel&&) noexcept = default;
 Tunnel::~Tunnel() = default;
 const std::string& Tunnel::name() const noexcept {
   return state_->tun.name;
 }
-std::vector<int> Tunnel::descriptors() const {
-  std::vector<int> out{state_->tun.fd.get()};
-  for (const Fd& fd : state_->tun.more) out.push_back(fd.get());
-  return out;
+int Tunnel::descriptor() const noexcept {
+  return state_->tun.fd.get();
 }
 std::uint16_t Tunnel::kinds() const noexcept {
   return state_->tun.kinds;

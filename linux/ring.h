@@ -15,14 +15,11 @@ namespace vpnd::nl {
 
 class Ring {
  public:
-  // nullopt: this process may have no ring, or the kernel has none. It takes no work yet.
+  // nullopt: this process may have no ring, or the kernel has none.
   static std::optional<Ring> make(unsigned entries) noexcept;
   Ring(Ring&&) noexcept;
   Ring& operator=(Ring&&) = delete;
   ~Ring();
-
-  // By the thread that will use it, before its system calls are limited. False: it is of no use.
-  bool enable() noexcept;
 
   int fd() const noexcept { return ring_.ring_fd; }
   bool deferred() const noexcept { return deferred_; }      // DEFER_TASKRUN, SINGLE_ISSUER
@@ -45,7 +42,7 @@ class Ring {
 
  private:
   Ring() noexcept = default;
-  void restrict() noexcept;
+  bool restrict_and_enable() noexcept;
   io_uring ring_{};
   bool open_ = false, deferred_ = false, restricted_ = false;
 };

@@ -34,14 +34,15 @@ Fd open_device() {
 }
 
 // `wanted` may be a pattern, "vpn%d": the kernel takes the lowest number that is free.
-std::string attach(const Fd& fd, const std::string& wanted, int exclusive) {
+std::string attach(const Fd& fd, const std::string& wanted) {
   ifreq request{};
   if (wanted.size() >= sizeof request.ifr_name) {
     throw Error(fmt::format("create the interface {}", wanted), EINVAL, "the name is too long",
                 Exit::usage);
   }
   wanted.copy(request.ifr_name, sizeof request.ifr_name - 1);
-  const int flags = IFF_TUN | IFF_NO_PI | IFF_VNET_HDR | IFF_MULTI_QUEUE | exclusive;
+  // EXCL, because root could otherwise become one more queue of somebody's living tunnel.
+  const int flags = IFF_TUN | IFF_NO_PI | IFF_VNET_HDR | IFF_MULTI_QUEUE | IFF_TUN_EXCL;
   request.ifr_flags = static_cast<short>(flags);
   if (::ioctl(fd.get(), TUNSETIFF, &request) == 0) return request.ifr_name;
   const std::string doing = fmt::format("create the interface {}", wanted);
@@ -76,11 +77,10 @@ int index_of(const std::string& name) {
 
 }  // namespace
 
-Tun open_tun(const std::string& name, std::uint32_t queues) {
+Tun open_tun(const std::string& name) {
   Tun tun;
   tun.fd = open_device();
-  // EXCL, because root could otherwise become one more queue of somebody's living tunnel.
-  tun.name = attach(tun.fd, name.empty() ? "vpn%d" : name, IFF_TUN_EXCL);
+  tun.name = attach(tun.fd, name.empty() ? "vpn%d" : name);
   own(tun.fd, tun.name);
   int header = sizeof(wire::VnetHeader);
   if (::ioctl(tun.fd.get(), TUNSETVNETHDRSZ, &header) != 0) {
@@ -88,10 +88,6 @@ Tun open_tun(const std::string& name, std::uint32_t queues) {
   }
   tun.kinds = negotiate_offload(tun.fd);
   tun.index = index_of(tun.name);
-  for (std::uint32_t i = 1; i < queues; ++i) {
-    tun.more.push_back(open_device());
-    attach(tun.more.back(), tun.name, 0);
-  }
   return tun;
 }
 

@@ -3,17 +3,14 @@
 
 // The tunnel device: /dev/net/tun with IFF_TUN | IFF_NO_PI | IFF_VNET_HDR (linux/if_tun.h).
 
-#include <cstdint>
 #include <string>
-#include <vector>
 
 #include "linux/fd.h"
 
 namespace vpnd::nl {
 
 struct Tun {
-  Fd fd;                 // its first queue
-  std::vector<Fd> more;  // the others
+  Fd fd;
   std::string name;
   int index = 0;
   std::uint16_t kinds = 1;  // container kinds that may be written to it (wire::Kind bits)
@@ -22,10 +19,8 @@ struct Tun {
 
 // `name` empty: the lowest free vpnN. The device is owned by uid 0 before it is up (TUNSETOWNER),
 // so that no other local user can attach a queue and read its packets; it is down, and without
-// addresses. A packet of a flow comes out of the queue that one of that flow, of either direction,
-// was last written to, else out of any; so each must be read. Errors: in use (Exit::temporary), no
-// /dev/net/tun, no CAP_NET_ADMIN; each with remedy.
-Tun open_tun(const std::string& name, std::uint32_t queues = 1);
+// addresses. Errors: in use (Exit::temporary), no /dev/net/tun, no CAP_NET_ADMIN; each with remedy.
+Tun open_tun(const std::string& name);
 
 // Is its device still there, under its name, in the calling thread's network namespace?
 bool alive(const Tun&) noexcept;

@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "core/base/addr.h"
-#include "core/engine/inner_check.h"
 #include "core/wire/channel.h"
 #include "core/wire/hello.h"
 #include "core/wire/keys.h"
@@ -55,13 +54,6 @@ struct ServerSettings {
   std::uint16_t kinds = wire::kKindPlain;
   std::uint16_t ciphers = 0xffff;  // masked with what the build offers
 };
-
-// What every worker of a server knows of the sessions that it takes.
-struct SessionSettings {
-  ServerRule rule;
-  std::uint16_t kinds = wire::kKindPlain;
-};
-SessionSettings session_settings(const ServerSettings&);
 
 // The room of one worker. Smaller in tests.
 struct Room {

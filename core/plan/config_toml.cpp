@@ -304,9 +304,6 @@ class Reader {
   ServerConfig server() const {
     ServerConfig out;
     common(out);
-    if (const auto queues = section("interface").integer("queues", 0, kMostQueues)) {
-      out.queues = static_cast<std::uint32_t>(*queues);
-    }
     const Section server = section("server");
     listen(out, server);
     pool_v4(out, server);

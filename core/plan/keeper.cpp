@@ -40,13 +40,8 @@ const Common& Keeper::common() const noexcept {
   return std::visit([](const auto& c) -> const Common& { return c; }, config_);
 }
 
-std::uint32_t Keeper::queues() const noexcept {
-  const auto* server = std::get_if<ServerConfig>(&config_);
-  return server == nullptr || server->queues == 0 ? 1 : server->queues;
-}
-
 void Keeper::prepare() {
-  tunnel_.emplace(common().interface, queues());
+  tunnel_.emplace(common().interface);
   const auto* server = std::get_if<ServerConfig>(&config_);
   try {
     Plan plan = server != nullptr ? plan_server(*server) : client_plan(Posture::connecting, lease_);

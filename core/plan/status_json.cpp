@@ -42,8 +42,7 @@ Json peer(const engine::PeerReport& p) {
           {"age_ms", count<milliseconds>(p.age)},
           {"rtt_us", count<microseconds>(p.rtt)},
           {"queue_drops", p.queue_drops},
-          {"cipher", cipher_name(p.cipher)},
-          {"worker", p.worker}};
+          {"cipher", cipher_name(p.cipher)}};
 }
 
 Json drops(const engine::Counters& counters) {
@@ -128,7 +127,6 @@ engine::PeerReport peer_from(const Json& j) {
   take_time<milliseconds>(j, "age_ms", p.age);
   take_time<microseconds>(j, "rtt_us", p.rtt);
   take(j, "queue_drops", p.queue_drops);
-  take(j, "worker", p.worker);
   std::string cipher;
   take(j, "cipher", cipher);
   for (const crypto::Cipher c : kCiphers) {
@@ -153,7 +151,6 @@ void take_report(const Json& j, engine::Report& r) {
   take(s, "rekeys", r.counters.rekeys);
   take(s, "half_open", r.half_open);
   take(s, "draining", r.draining);
-  take(part(j, "workers"), "handed_over", r.counters.handed_over);
   take(part(j, "records"), "sent", r.counters.records_sent);
   take(part(j, "records"), "received", r.counters.records_received);
   for (std::size_t i = 1; i < kDropCount; ++i) {
@@ -175,7 +172,6 @@ Status status_from(const Json& j) {
   take(part(j, "interface"), "mtu", s.mtu);
   const Json& e = part(j, "engine");
   take(e, "driver", s.driver);
-  take(part(j, "workers"), "count", s.workers);
   take(e, "offload", s.offload);
   take(e, "congestion", s.congestion);
   take(e, "fallbacks", s.fallbacks);
@@ -214,7 +210,6 @@ std::string to_json(const Status& s) {
         {"cipher_library", s.cipher_library},
         {"fallbacks", s.fallbacks}}},
       {"traffic", traffic(r.counters.received, r.counters.sent)},
-      {"workers", {{"count", s.workers}, {"handed_over", r.counters.handed_over}}},
       {"records", {{"sent", r.counters.records_sent}, {"received", r.counters.records_received}}},
       {"sessions", sessions(r)},
       {"drops", drops(r.counters)},

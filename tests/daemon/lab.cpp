@@ -124,11 +124,10 @@ Child Lab::start_server(const std::vector<std::string>& words, const std::string
   return started(Child(arguments, server_.fd()));
 }
 
-Child Lab::run_server(const std::string& settings, const std::string& interface) {
+Child Lab::run_server(const std::string& settings) {
   const std::string config = directory_ + "/server.toml";
   std::ofstream(config) << "version = 1\nmode = \"server\"\n[identity]\nkey = \"" << key()
-                        << "\"\n[interface]\nname = \"vpns\"\n"
-                        << interface << "\n[server]\n"
+                        << "\"\n[interface]\nname = \"vpns\"\n[server]\n"
                         << settings << "\n";
   std::vector<std::string> words = {server_program, "run"};
   for (const auto& w : places("server")) words.push_back(w);

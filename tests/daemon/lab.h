@@ -53,9 +53,8 @@ class Lab {
   // A command of the program, in a namespace, with the places of `who`.
   Finished vpnd(const Namespace&, const std::string& who, std::vector<std::string> words);
 
-  // `vpnd run` of a file whose sections [server] and [interface] have these lines; waits until it
-  // is ready.
-  Child run_server(const std::string& settings, const std::string& interface = {});
+  // `vpnd run` of a file whose section [server] has these lines; waits until it is ready.
+  Child run_server(const std::string& settings);
   // `vpnd run` of a file with these further lines, as client 0; waits until it is connected.
   Child run_client(const std::string& settings);
   // dnsmasq on the router, at 10.71.1.1 and 203.0.113.1; it knows that one name.

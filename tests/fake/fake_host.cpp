@@ -88,15 +88,15 @@ struct Tunnel::State {
   fake::Thing thing;
 };
 
-Tunnel::Tunnel(const std::string& name, std::uint32_t) : state_(std::make_unique<State>(name)) {}
+Tunnel::Tunnel(const std::string& name) : state_(std::make_unique<State>(name)) {}
 Tunnel::Tunnel(Tunnel&&) noexcept = default;
 Tunnel& Tunnel::operator=(Tunnel&&) noexcept = default;
 Tunnel::~Tunnel() = default;
 const std::string& Tunnel::name() const noexcept {
   return state_->name_;
 }
-std::vector<int> Tunnel::descriptors() const {
-  return {-1};
+int Tunnel::descriptor() const noexcept {
+  return -1;
 }
 std::uint16_t Tunnel::kinds() const noexcept {
   return 0x1f;

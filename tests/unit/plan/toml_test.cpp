@@ -39,6 +39,7 @@ Test(toml, keys_that_nothing_obeys_are_refused) {
   for (const char* section : {"split", "metrics", "control"}) {
     expect(kClient + "[" + section + "]\n", "home.toml:4:2: unknown key");
   }
+  expect(kClient + "[interface]\nqueues = 2\n", "home.toml:5:1: unknown key \"queues\"");
 }
 
 Test(toml, the_kill_switch_has_four_modes) {
@@ -60,7 +61,6 @@ Test(toml, keys_of_the_other_role) {
   expect(kClient + "[server]\n", "home.toml:4:2: \"server\" is for a server only");
   expect(kServer + "[routing]\n", "home.toml:3:2: \"routing\" is for a client only");
   expect(kServer + "[interface]\nfwmark = 1\n", "home.toml:4:1: \"fwmark\" is for a client only");
-  expect(kClient + "[interface]\nqueues = 2\n", "home.toml:5:1: \"queues\" is for a server only");
   expect("timeout = \"1s\"\n" + kServer, "home.toml:1:1: \"timeout\" is for a client only");
 }
 
@@ -108,7 +108,6 @@ Test(toml, types_and_ranges) {
   expect(kServer + "[server]\nisolate = 1\n",
          "home.toml:4:11: \"server.isolate\" must be true or false, not an integer");
   expect(kServer + "[server]\nmax_clients = -1\n", "home.toml:4:15:");
-  expect(kServer + "[interface]\nqueues = 17\n", "home.toml:4:10:");
   expect(kServer + "[server]\next_ip = \"x\"\n", "home.toml:4:10: \"x\" is not an IP address");
 }
 
@@ -299,7 +298,6 @@ ServerConfig random_server(Random& r) {
     c.address_v6 = r.v6();
     c.pool_v6 = Prefix{*c.address_v6, 64}.masked();
   }
-  c.queues = r.below(17);
   c.max_clients = r.below(1000);
   c.max_connections = r.below(1000);
   c.isolate = r.coin();
