@@ -56,6 +56,10 @@ bool eventually(const std::function<bool()>& check, double seconds) {
   return true;
 }
 
+bool full_figures() {
+  return std::getenv("VPND_FULL") != nullptr;
+}
+
 std::string other_program() {
   const char* named = std::getenv("VPND_OTHER");
   return named == nullptr ? "" : named;

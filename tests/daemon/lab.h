@@ -84,6 +84,10 @@ inline const Address kTarget4 = *Address::parse(Lab::kTarget4);
 inline const Address kTarget6 = *Address::parse(Lab::kTarget6);
 inline constexpr std::uint16_t kPort = 7777;
 
+// Everything in the size that is asked for (VPND_FULL) rather than in the one that a test has time
+// for.
+bool full_figures();
+
 // The program of another build, with another libsodium, that VPND_OTHER names; empty: none.
 std::string other_program();
 // What a program says it offers, the best first.

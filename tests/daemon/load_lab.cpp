@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <cstdlib>
 
 #include "core/base/error.h"
 
@@ -32,10 +31,6 @@ Child started_server(Lab& lab) {
 }
 
 }  // namespace
-
-bool full_figures() {
-  return std::getenv("VPND_FULL") != nullptr;
-}
 
 LoadLab::LoadLab()
     : server_(started_server(lab_)),

@@ -12,9 +12,6 @@
 
 namespace vpnd::test {
 
-// Everything in the size that is asked for rather than in the one that a test has time for.
-bool full_figures();
-
 class LoadLab {
  public:
   static constexpr int kSources = 64;

@@ -9,7 +9,6 @@
 #include <sys/socket.h>
 
 #include <chrono>
-#include <cstdlib>
 
 #include "core/plan/status.h"
 #include "tests/daemon/carried.h"
@@ -26,11 +25,8 @@ constexpr std::uint64_t kMega = 1'000'000;
 constexpr int kMtus[] = {1280, 1500, 9000};
 constexpr const char* kServer6 = "2001:db8:3::2";
 
-bool full() {
-  return std::getenv("VPND_FULL") != nullptr;
-}
 std::uint64_t cell_size() {
-  return (full() ? 256 : 16) * kMega;
+  return (full_figures() ? 256 : 16) * kMega;
 }
 
 // What a program dropped since it started, but for what its queues did to slow senders down.
@@ -104,7 +100,7 @@ bool is_narrow(Lab& lab) {
 void say_how_long(const std::string& what, std::uint64_t bytes,
                   std::chrono::steady_clock::time_point since) {
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - since;
-  if (!full()) return;
+  if (!full_figures()) return;
   fmt::print(stderr, "matrix: {}: {} MB in {:.1f} s\n", what, bytes / kMega, took.count());
 }
 
@@ -184,7 +180,7 @@ Test(matrix, much_in_each_direction) {
   Lab& lab = tunnel.lab;
   const Counted counted(lab);
   const Course course{lab.client(), lab.target(), kTarget4};
-  const std::uint64_t much = full() ? 10'000 * kMega : 40 * kMega;
+  const std::uint64_t much = full_figures() ? 10'000 * kMega : 40 * kMega;
   for (const Amount& amount : {Amount{much, 0}, Amount{0, much}}) {
     const auto start = std::chrono::steady_clock::now();
     const std::string wrong = carry_stream(course, amount, 1);

@@ -20,13 +20,11 @@ engine::ServerSettings roomy_server() {
   return s;
 }
 
-// How long until so many clients from so many addresses are all up; more than `limit`: they are
-// not.
-Duration all_up(Network& net, std::uint32_t clients, std::uint32_t sources, Duration limit) {
+// Whether so many clients from so many addresses, who begin now, are all up in that time.
+bool all_up(Network& net, std::uint32_t clients, std::uint32_t sources, Duration limit) {
   engine::Room room;
   room.slots = 8;
   std::vector<const Host*> hosts;
-  const TimePoint start = net.now().mono;
   for (std::uint32_t i = 0; i < clients; ++i) {
     engine::ClientSettings s = client_settings(1);
     store_le32(s.instance.data(), i);
@@ -36,25 +34,19 @@ Duration all_up(Network& net, std::uint32_t clients, std::uint32_t sources, Dura
   const auto all = [&] {
     return std::ranges::all_of(hosts, [](const Host* h) { return is_up(*h); });
   };
-  return net.run_until(all, limit) ? net.now().mono - start : limit + 1s;
-}
-
-long long ms(Duration d) {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(d).count();
+  return net.run_until(all, limit);
 }
 
 Test(crowd, a_thousand_from_64_addresses_are_up_within_seconds) {
   Network net(1);
   net.start_server(roomy_server());
-  const Duration took = all_up(net, 1000, 64, 10s);
-  cr_assert_leq(ms(took), 5000);
+  cr_assert(all_up(net, 1000, 64, 5s));
 }
 
 Test(crowd, a_hundred_behind_one_address_are_up_within_seconds) {
   Network net(2);
   net.start_server(roomy_server());
-  const Duration took = all_up(net, 100, 1, 10s);
-  cr_assert_leq(ms(took), 5000);
+  cr_assert(all_up(net, 100, 1, 5s));
 }
 
 // A place is held for two round trips, and those who found none try again all together.
@@ -62,8 +54,7 @@ Test(crowd, so_are_a_hundred_behind_one_far_address) {
   Network net(3);
   net.delay = 150ms;
   net.start_server(roomy_server());
-  const Duration took = all_up(net, 100, 1, 10s);
-  cr_assert_leq(ms(took), 5000);
+  cr_assert(all_up(net, 100, 1, 5s));
 }
 
 Test(crowd, silent_strangers_from_elsewhere_do_not_keep_them_out) {
@@ -73,8 +64,7 @@ Test(crowd, silent_strangers_from_elsewhere_do_not_keep_them_out) {
     net.stranger({Address::v4(203, 0, 113, static_cast<std::uint8_t>(i % 200)), 4000});
   }
   net.run_for(1s);
-  const Duration took = all_up(net, 100, 64, 10s);
-  cr_assert_leq(ms(took), 5000);
+  cr_assert(all_up(net, 100, 64, 5s));
 }
 
 }  // namespace

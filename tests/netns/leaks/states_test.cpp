@@ -10,7 +10,6 @@
 #include <atomic>
 #include <chrono>
 #include <csignal>
-#include <cstdlib>
 #include <set>
 #include <thread>
 
@@ -27,14 +26,11 @@ namespace {
 using namespace std::chrono_literals;
 
 // The full figures take half an hour: VPND_FULL=1 and a --timeout of 1000.
-bool full() {
-  return std::getenv("VPND_FULL") != nullptr;
-}
 int cycles() {
-  return full() ? 100 : 10;
+  return full_figures() ? 100 : 10;
 }
 std::chrono::seconds absence() {
-  return full() ? 300s : 20s;
+  return full_figures() ? 300s : 20s;
 }
 
 // Whatever a program might try, bound to the uplink too.
