@@ -28,15 +28,12 @@ Drop deliver_packet(const wire::ContainerReader::Entry& e, const Delivery& d,
   const auto ip = wire::parse_ip(e.packet);
   if (!ip) return Drop::malformed;
   if (const Drop drop = allowed(*ip); drop != Drop::none) return drop;
-  if (e.offload == wire::Offload{}) {
-    d.tun.add_plain(e.packet, *ip, d.kinds);
-    return Drop::none;
-  }
   TunPacket out{{}, e.packet};
   if (const Drop drop = wire::to_vnet(e.offload, e.packet, out.vnet); drop != Drop::none) {
     return drop;
   }
-  d.tun.add(out);
+  const bool gathered = e.offload.segment_size != 0;
+  gathered ? d.tun.add_alone(out, *ip) : d.tun.add_single(out, *ip, d.kinds);
   return Drop::none;
 }
 

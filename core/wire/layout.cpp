@@ -86,21 +86,23 @@ void set_ip_size(MutBytes packet, std::size_t header, std::size_t size) noexcept
 }
 
 void start_super_packet(MutBytes headers, std::uint16_t transport, std::size_t size,
-                        std::uint16_t segment, VnetHeader& vnet) noexcept {
+                        std::uint16_t segment, bool tcp, VnetHeader& vnet) noexcept {
   Layout l;
   l.v4 = headers[0] >> 4 == 4;
+  l.tcp = tcp;
   set_ip_size(headers, transport, size);
-  const std::uint8_t* tcp = &headers[transport];
-  store_be16(&headers[transport + std::size_t{kTcpChecksum}],
-             checksum_add({}, pseudo_sum(headers, l, size - transport)));
-  const bool cwr = (tcp[13] & kTcpCwr) != 0;
-  const std::uint8_t type = l.v4 ? kVnetGsoTcp4 : kVnetGsoTcp6;
+  std::uint8_t* header = &headers[transport];
+  if (!tcp) store_be16(header + 4, static_cast<std::uint16_t>(size - transport));
+  const std::uint16_t checksum = tcp ? kTcpChecksum : kUdpChecksum;
+  store_be16(header + checksum, checksum_add({}, pseudo_sum(headers, l, size - transport)));
+  const bool cwr = tcp && (header[13] & kTcpCwr) != 0;
+  const std::uint8_t type = !tcp ? kVnetGsoUdp : l.v4 ? kVnetGsoTcp4 : kVnetGsoTcp6;
   vnet.flags = kVnetNeedsChecksum;
   vnet.gso_type = static_cast<std::uint8_t>(type | (cwr ? kVnetGsoEcn : 0));
-  vnet.header_length = static_cast<std::uint16_t>(transport + tcp[12] / 16 * 4);
+  vnet.header_length = static_cast<std::uint16_t>(transport + (tcp ? header[12] / 16 * 4 : 8));
   vnet.gso_size = segment;
   vnet.csum_start = transport;
-  vnet.csum_offset = kTcpChecksum;
+  vnet.csum_offset = checksum;
 }
 
 void sum_ipv4_header(MutBytes packet, std::size_t header) noexcept {

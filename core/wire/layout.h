@@ -29,9 +29,10 @@ void sum_ipv4_header(MutBytes packet, std::size_t header) noexcept;
 // The length of the whole, and what depends on it in the IP header, which ends at `header`.
 void set_ip_size(MutBytes packet, std::size_t header, std::size_t size) noexcept;
 
-// Makes the headers in front those of a TCP super-packet of `size` bytes in all, with segments of
-// `segment` bytes: IP length, partial checksum, and what the TUN is told.
+// Makes the headers in front those of a super-packet of `size` bytes in all, with segments of
+// `segment` bytes behind each TCP or UDP header: lengths, partial checksum, and what the TUN is
+// told.
 void start_super_packet(MutBytes headers, std::uint16_t transport, std::size_t size,
-                        std::uint16_t segment, VnetHeader&) noexcept;
+                        std::uint16_t segment, bool tcp, VnetHeader&) noexcept;
 
 }  // namespace vpnd::wire

@@ -33,7 +33,7 @@ struct Cut {
 void add(TunBatch& batch, Raw& packet, std::uint16_t kinds = wire::kKindsAll) {
   const auto ip = wire::parse_ip(packet);
   cr_assert(ip.has_value());
-  batch.add_plain(packet, *ip, kinds);
+  batch.add_single({{}, packet}, *ip, kinds);
 }
 
 Raw whole(const TunBatch& batch, const TunPacket& p) {
@@ -309,20 +309,33 @@ Test(tun_batch, a_device_without_this_offload_gets_what_came) {
 }
 
 Test(tun_batch, other_protocols_pass_as_they_are) {
-  Raw udp = partial_packet({.udp = true});
+  Raw other = partial_packet({.udp = true});
+  other[9] = 132;
   Raw fragment = Cut({.payload = 3000}).segments[0];
   store_be16(&fragment[6], 0x2000);
   Raw stub = partial_packet({.payload = 0});
   stub.resize(30);
   store_be16(&stub[2], 30);
-  cr_assert_eq(gathered({udp, udp, fragment, fragment, stub, stub}), 6u);
+  cr_assert_eq(gathered({other, other, fragment, fragment, stub, stub}), 6u);
 }
 
-Test(tun_batch, less_than_a_tcp_header_is_not_looked_at) {
+Test(tun_batch, less_than_any_header_is_not_looked_at) {
   const Cut cut({.payload = 1448 * 2});
   Raw stub(cut.segments[1].begin(), cut.segments[1].begin() + 24);  // its ports and no more
   store_be16(&stub[2], 24);
   cr_assert_eq(gathered({cut.segments[0], stub, cut.segments[1]}), 2u);
+}
+
+Test(tun_batch, a_super_packet_of_the_flow_is_not_overtaken) {
+  const Cut cut({.payload = 1448 * 2});
+  Raw first = cut.segments[0], second = cut.segments[1], super = cut.whole;
+  TunBatch batch;
+  add(batch, first);
+  TunPacket out{{}, super};
+  cr_assert(wire::to_vnet(cut.offload, super, out.vnet) == Drop::none);
+  batch.add_alone(out, *wire::parse_ip(super));
+  add(batch, second);
+  cr_assert_eq(batch.packets().size(), 3u);
 }
 
 Test(tun_batch, is_full_by_all_that_is_in_it) {
