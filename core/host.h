@@ -79,6 +79,7 @@ class Machine {
   // touched. Throws Error; then as much of the old plan holds as can be put back.
   void replace(plan::Applied&, const plan::Plan& now, const plan::Plan& next);
   Presence check(const plan::Plan&);
+  unsigned changes() const noexcept;  // that are in place, as far as we made them
   // Is all that was applied still there? Changed settings do not count, nor does the device's MTU:
   // that is an administrator's choice, with which nobody fights.
   bool intact();

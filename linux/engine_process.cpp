@@ -29,6 +29,11 @@ void log_to_keeper(Level level, std::string_view line) {
   if (g_log_link != nullptr) g_log_link->send(plan::to_keeper::LogLine{level, std::string(line)});
 }
 
+// All of them: which are to be logged is decided there.
+void tell_keeper(const Event& event) {
+  if (g_log_link != nullptr) g_log_link->send(plan::to_keeper::Happened{event});
+}
+
 // A whole file through a descriptor that others read too; wiped when it goes.
 struct FileText {
   std::vector<std::uint8_t> bytes;
@@ -150,6 +155,8 @@ int run_engine(EngineStart start, pid_t parent, Loop loop) noexcept {
     KeeperLink link(std::move(start.socket));
     g_log_link = &link;
     set_log(log_to_keeper, common.log_level);
+    set_event_sink([](const Event&) {});
+    set_event_listener(tell_keeper);
     try {
       serve(start, link, parent, loop);
     } catch (const Error& e) {

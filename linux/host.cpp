@@ -12,7 +12,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "core/base/log.h"
+#include "core/base/event.h"
 #include "core/plan/resolv_conf.h"
 #include "crypto/random.h"
 #include "linux/apply.h"
@@ -134,6 +134,7 @@ std::vector<Endpoint> find_server(const plan::ClientConfig& c, const nl::StateDi
     if (!known.empty() || can_ask) return known;
   }
   try {
+    emit({.kind = EventKind::resolving, .level = Level::info, .text = "resolving " + c.host});
     std::vector<Endpoint> found = resolve(c.host, c.port);
     state.remember(c.host, found);
     return found;
@@ -216,10 +217,8 @@ Exit run(plan::Config config, const Places& places, const Caution& caution) {
   keeper.prepare();
   nl::KeeperLoop loop(keeper, std::move(files), signals, nl::loop_choice(), caution.try_for);
   const plan::action::Finish end = loop.run();
-  if (end.code == Exit::ok) {
-    log(Level::notice, "stopped; every change was taken back");
-    return end.code;
-  }
+  emit({.kind = EventKind::reverted, .text = "stopped; every change was taken back"});
+  if (end.code == Exit::ok) return end.code;
   throw Error(end.line, 0, {}, end.code, end.remedy);
 }
 

@@ -16,7 +16,8 @@ constexpr std::size_t kMaxWaitingLines = 256;
 }  // namespace
 
 void KeeperLink::send(const plan::ToKeeper& message) {
-  const bool line = std::holds_alternative<plan::to_keeper::LogLine>(message);
+  const bool line = std::holds_alternative<plan::to_keeper::LogLine>(message) ||
+                    std::holds_alternative<plan::to_keeper::Happened>(message);
   if (gone_ || (line && outbox_.size() >= kMaxWaitingLines)) return;
   outbox_.push_back(plan::encode(message));
   flush();

@@ -189,6 +189,10 @@ void Machine::replace(plan::Applied& applied, const plan::Plan&, const plan::Pla
   revert(before);
 }
 
+unsigned Machine::changes() const noexcept {
+  return state_->current == nullptr ? 0 : static_cast<unsigned>(state_->current->changes.size());
+}
+
 Presence Machine::check(const plan::Plan&) {
   Presence out;
   if (state_->current == nullptr) return out;

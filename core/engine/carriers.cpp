@@ -70,9 +70,11 @@ void Carriers::retire(Connection& c, TimePoint now) {
   want_send(c);
 }
 
-void Carriers::note_rekeys(Connection& c) noexcept {
-  counters_.rekeys += c.channel->rekeys() - c.rekeys_seen;
-  c.rekeys_seen = c.channel->rekeys();
+bool Carriers::note_rekeys(Connection& c) noexcept {
+  const std::uint64_t fresh = c.channel->rekeys() - c.rekeys_seen;
+  counters_.rekeys += fresh;
+  c.rekeys_seen += fresh;
+  return fresh != 0;
 }
 
 QueueLimits Carriers::limits(const Connection& c) const noexcept {

@@ -47,7 +47,7 @@ class Carriers {
   Deadlines deadlines;
   // The next moment at which its channel wants a tick.
   void arm(Connection& c) { deadlines.no_later_than(c.id.index, c.channel->next_deadline()); }
-  void note_rekeys(Connection&) noexcept;
+  bool note_rekeys(Connection&) noexcept;  // there are new ones
 
  private:
   QueueLimits limits(const Connection&) const noexcept;

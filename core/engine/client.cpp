@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <system_error>
 
-#include "core/base/log.h"
+#include "core/base/event.h"
 
 namespace vpnd::engine {
 namespace {
@@ -97,6 +97,12 @@ void ClientEngine::start_try(Now now) {
   carriers_.deadlines.set(c.id.index, now.mono + kAttemptLife);
   attempts_.push_back(c.id.index);
   effects_.push_back(Dial{c.id, static_cast<std::uint32_t>(n)});
+  // Each is told once; what is tried again and again is of no interest.
+  emit({.kind = EventKind::trying,
+        .level = turn_ <= settings_.endpoints.size() ? Level::info : Level::debug,
+        .text = fmt::format("trying {} ({} of {})", c.endpoint.text(), n + 1,
+                            settings_.endpoints.size()),
+        .endpoint = c.endpoint.text()});
   last_try_ = now.mono;
   if (trying()) schedule_try(now);
 }
@@ -134,7 +140,7 @@ void ClientEngine::closed(ConnId id, int errnum, Now now) {
 
 // The session is over and its connection hung up or gone.
 void ClientEngine::lost(std::string_view why, Now now) {
-  log(Level::notice, "session lost ({}), connecting again", why);
+  emit({.kind = EventKind::lost, .text = fmt::format("session lost ({}), connecting again", why)});
   down_since_ = now.mono;
   turn_ = 0;
   enter(ClientState::reconnecting, now);
@@ -142,8 +148,10 @@ void ClientEngine::lost(std::string_view why, Now now) {
 }
 
 void ClientEngine::block(std::string_view why, Duration wait, Now now) {
-  log(Level::error, "{}; trying again in {} s", why,
-      std::chrono::duration_cast<std::chrono::seconds>(wait).count());
+  emit({.kind = EventKind::blocked,
+        .level = Level::error,
+        .text = fmt::format("{}; trying again in {} s", why,
+                            std::chrono::duration_cast<std::chrono::seconds>(wait).count())});
   hang_up_attempts(now);
   enter(ClientState::blocked, now);
   next_try_ = now.mono + wait;
@@ -201,7 +209,12 @@ void ClientEngine::tick(Now now) {
       hang_up(c, now);
       lost("no answer", now);
     } else {
-      carriers_.note_rekeys(c);
+      if (carriers_.note_rekeys(c)) {
+        emit({.kind = EventKind::rekeyed,
+              .level = Level::debug,
+              .text = "rekeyed",
+              .endpoint = c.endpoint.text()});
+      }
       carriers_.deadlines.set(*index, std::max(c.channel->next_deadline(), now.mono + 1ms));
       carriers_.want_send(c);
     }

@@ -71,6 +71,7 @@ class ClientEngine {
   void refused(Connection&, wire::Status, Now);
   bool lease_acceptable(const wire::Lease&, Now);
   void win(Connection&, Now);
+  static void tell_of_session(const Connection&, Duration took, bool replaces);
   bool on_event(Connection&, const wire::Channel::Received&, Now);
   bool on_close(Connection&, wire::CloseReason, Now);
   void take_lease(Connection&, const wire::Lease&, Now);

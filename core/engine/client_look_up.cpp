@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "core/base/log.h"
+#include "core/base/event.h"
 #include "core/engine/client.h"
 
 namespace vpnd::engine {
@@ -47,6 +47,9 @@ void ClientEngine::look_up_due(Now now) {
   if (now.mono >= look_up_at_) {
     look_up_at_ = kNever;
     resolver_->begin(now.mono);
+    emit({.kind = EventKind::resolving,
+          .level = look_up_wait_ <= kFirstPause ? Level::info : Level::debug,
+          .text = "resolving " + settings_.look_up->name.text()});
   }
   resolver_->wake(now.mono);
   looked_up(now);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: ISC
 #include <algorithm>
 #include <new>
+#include <utility>
 
-#include "core/base/log.h"
+#include "core/base/event.h"
 #include "core/engine/client.h"
 #include "crypto/aead.h"
 
@@ -149,8 +150,9 @@ void ClientEngine::win(Connection& c, Now now) {
   c.send_limit = params.send_limit;
   c.peer_kinds = hello.kinds;
   c.phase = Phase::up;
-  c.since = now.mono;
-  if (current_) {  // its last packets may still be under way
+  const TimePoint dialled = std::exchange(c.since, now.mono);
+  const bool replaces = current_.has_value();
+  if (replaces) {  // its last packets may still be under way
     carriers_.at(*current_).phase = Phase::retiring;
     carriers_.deadlines.set(*current_, now.mono + kRetireAfter);
   }
@@ -164,11 +166,22 @@ void ClientEngine::win(Connection& c, Now now) {
   if (was_up_) ++counters_.reconnects;
   was_up_ = true;
   last_good_ = c.endpoint;
-  log(Level::notice, "session with {} is up, address {}", c.endpoint.text(),
-      hello.lease.client_v4.address.text());
+  tell_of_session(c, now.mono - dialled, replaces);
   enter(ClientState::up, now);
   take_lease(c, hello.lease, now);
   carriers_.want_send(c);
+}
+
+void ClientEngine::tell_of_session(const Connection& c, Duration took, bool replaces) {
+  const std::string endpoint = c.endpoint.text();
+  emit({.kind = EventKind::handshake,
+        .text = fmt::format("handshake with {} done in {} ms", endpoint,
+                            std::chrono::ceil<std::chrono::milliseconds>(took).count()),
+        .endpoint = endpoint});
+  if (!replaces) return;
+  emit({.kind = EventKind::roamed,
+        .text = "moved to another connection, with " + endpoint,
+        .endpoint = endpoint});
 }
 
 void ClientEngine::take_lease(Connection& c, const wire::Lease& lease, Now) {

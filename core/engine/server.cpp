@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "core/base/log.h"
+#include "core/base/event.h"
 #include "crypto/hash.h"
 
 namespace vpnd::engine {
@@ -53,6 +53,10 @@ std::string ServerEngine::label(const Connection& c) const {
   return c.name.empty() ? address : fmt::format("{} ({})", c.name, address);
 }
 
+std::string ServerEngine::peer_name(const Connection& c) {
+  return c.name.empty() ? c.inner.v4.text() : c.name;
+}
+
 std::optional<ConnId> ServerEngine::accepted(const Endpoint& from, Now now) {
   if (stopped_) return std::nullopt;
   const Source source = source_of(from.address);
@@ -96,7 +100,10 @@ void ServerEngine::leave(Connection& c, std::string_view why, Now now) {
   drop_routes(c);
   sessions_.erase(c.identity);
   pool_.disconnect(c.identity, now.mono);
-  log(Level::notice, "client {} is gone: {}", label(c), why);
+  emit({.kind = EventKind::lost,
+        .text = fmt::format("client {} is gone: {}", label(c), why),
+        .peer = peer_name(c),
+        .endpoint = c.endpoint.text()});
 }
 
 void ServerEngine::hang_up(Connection& c, Now now) {
@@ -198,13 +205,19 @@ bool ServerEngine::established(Connection& c, Now now) {
   c.since = now.mono;
   if (older != sessions_.end()) {
     Connection& old = carriers_.at(older->second);
-    log(Level::notice, "client {}: session from {} superseded by {}", label(c), old.endpoint.text(),
-        c.endpoint.text());
+    emit({.kind = EventKind::roamed,
+          .text = fmt::format("client {}: session from {} superseded by {}", label(c),
+                              old.endpoint.text(), c.endpoint.text()),
+          .peer = peer_name(c),
+          .endpoint = c.endpoint.text()});
     drop_routes(old);
     old.channel->close(wire::CloseReason::superseded);
     hang_up(old, now);
   } else {
-    log(Level::notice, "client {} is up from {}", label(c), c.endpoint.text());
+    emit({.kind = EventKind::connected,
+          .text = fmt::format("client {} is up from {}", label(c), c.endpoint.text()),
+          .peer = peer_name(c),
+          .endpoint = c.endpoint.text()});
   }
   sessions_[c.identity] = c.id.index;
   add_routes(c);
@@ -255,7 +268,13 @@ void ServerEngine::due(Connection& c, Now now) {
     leave(c, "no answer", now);
     return hang_up(c, now);
   }
-  carriers_.note_rekeys(c);
+  if (carriers_.note_rekeys(c)) {
+    emit({.kind = EventKind::rekeyed,
+          .level = Level::debug,
+          .text = fmt::format("client {}: rekeyed", label(c)),
+          .peer = peer_name(c),
+          .endpoint = c.endpoint.text()});
+  }
   carriers_.deadlines.set(c.id.index, std::max(c.channel->next_deadline(), now.mono + 1ms));
   carriers_.want_send(c);
 }

@@ -54,6 +54,7 @@ class ServerEngine {
   void add_routes(const Connection&);
   void drop_routes(const Connection&);
   std::string label(const Connection&) const;
+  static std::string peer_name(const Connection&);
 
   // server_handshake.cpp: up to s1
   std::size_t read_opening(Connection&, Bytes stream, Now);

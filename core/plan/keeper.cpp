@@ -47,6 +47,7 @@ void Keeper::prepare() {
     Plan plan = server != nullptr ? plan_server(*server) : client_plan(Posture::connecting, lease_);
     applied_ = machine_.apply(plan);
     plan_ = std::move(plan);
+    tell_applied();
     ways_ = ways();
   } catch (...) {
     tunnel_.reset();
@@ -64,6 +65,7 @@ void Keeper::engine_started(TimePoint now) {
 
 Actions Keeper::from_engine(const ToKeeper& message, TimePoint now) {
   const bool any_time = std::holds_alternative<to_keeper::Ready>(message) ||
+                        std::holds_alternative<to_keeper::Happened>(message) ||
                         std::holds_alternative<to_keeper::LogLine>(message) ||
                         std::holds_alternative<engine::Ended>(message);
   if (engine_ == EngineState::none || (engine_ == EngineState::starting && !any_time)) {
@@ -102,13 +104,15 @@ Actions Keeper::on(const engine::Dial& m, TimePoint now) {
 Actions Keeper::on(const to_keeper::Became& m, TimePoint now) {
   if (is_server()) return violation("a server's engine has no client state");
   if (stopping_) return {};
+  const bool handshaken = std::exchange(handshaken_, false);
+  const bool another = handshaken || state_ != m.state;
   state_ = m.state;
   asked_.clear();
   Actions out;
   // A lease needs a device to hang on.
   if (!tunnel_ || !tunnel_->alive()) out = look(now, {});
   if (m.state == ClientState::up) {
-    std::ranges::move(up(m.lease), std::back_inserter(out));
+    std::ranges::move(up(m.lease, another), std::back_inserter(out));
   } else if (m.state != ClientState::idle) {
     settle(posture(), lease_);
   }
@@ -123,14 +127,24 @@ Plan Keeper::client_plan(Posture posture, const std::optional<wire::Lease>& leas
                      asked_);
 }
 
+// A way to a resolver that opens and closes is not worth a line.
+void Keeper::tell_applied() {
+  const unsigned changes = machine_.changes();
+  if (std::exchange(changes_told_, changes) == changes) return;
+  emit({.kind = EventKind::applied,
+        .level = Level::info,
+        .text = fmt::format("{} changes of this host are in place", changes)});
+}
+
 void Keeper::settle(Posture posture, const std::optional<wire::Lease>& lease) {
   Plan next = client_plan(posture, lease);
   if (next == plan_) return;
   machine_.replace(applied_, plan_, next);
   plan_ = std::move(next);
+  tell_applied();
 }
 
-Actions Keeper::up(const wire::Lease& lease) {
+Actions Keeper::up(const wire::Lease& lease, bool another) {
   const auto& config = std::get<ClientConfig>(config_);
   leave_out_inner(lease);
   if (const auto why = refusal(config, endpoints_, lease)) {
@@ -141,8 +155,11 @@ Actions Keeper::up(const wire::Lease& lease) {
   if (!lease_) ways_ = ways();  // what was applied may lead another way than there was before
   lease_ = lease;
   was_up_ = true;
-  log(Level::notice, "{}connected, {} {} mtu {}", again ? "re" : "", config.interface,
-      lease.client_v4.address.text(), std::min(config.mtu, lease.mtu));
+  if (!another) return {};
+  emit({.kind = EventKind::connected,
+        .text = fmt::format("{}connected, {} {} mtu {}", again ? "re" : "", config.interface,
+                            lease.client_v4.address.text(), std::min(config.mtu, lease.mtu)),
+        .endpoint = endpoint_});
   return {};
 }
 
@@ -153,14 +170,36 @@ Actions Keeper::on(const engine::KeepCookie& m, TimePoint) {
 }
 
 Actions Keeper::on(const to_keeper::LogLine& m, TimePoint now) {
+  if (may_tell(now)) log_line(m.level, m.text);
+  return {};
+}
+
+bool Keeper::may_tell(TimePoint now) {
   if (!lines_.take(now)) {
     ++lines_lost_;
-    return {};
+    return false;
   }
   if (const auto lost = std::exchange(lines_lost_, 0); lost > 0) {
     log(Level::warning, "{} lines of the engine were left out", lost);
   }
-  log_line(m.level, m.text);
+  return true;
+}
+
+// What is done to the host is not the engine's to tell; nor is a client's "connected", which holds
+// only once the host is changed.
+Actions Keeper::on(const to_keeper::Happened& m, TimePoint now) {
+  const EventKind kind = m.event.kind;
+  if (kind == EventKind::applied || kind == EventKind::reverted ||
+      (kind == EventKind::connected && !is_server())) {
+    return violation("it told of what is not its own");
+  }
+  // On a large server there are many of the least, and they must not drown the others.
+  if (m.event.level == Level::debug ? !noise_.take(now) : !may_tell(now)) return {};
+  if (kind == EventKind::handshake) {
+    handshaken_ = true;
+    endpoint_ = m.event.endpoint;
+  }
+  emit(m.event);
   return {};
 }
 
@@ -210,7 +249,9 @@ Actions Keeper::engine_lost(TimePoint now) {
   if (now - started_ >= kLongLife) backoff_ = {};
   const Duration wait = backoff_;
   backoff_ = std::clamp<Duration>(2 * backoff_, kFirstBackoff, kMostBackoff);
-  log(Level::error, "the engine ended unexpectedly; starting another");
+  emit({.kind = EventKind::lost,
+        .level = Level::error,
+        .text = "the engine ended unexpectedly; starting another"});
   return {action::StartEngine{now + wait}};
 }
 

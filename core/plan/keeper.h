@@ -107,6 +107,7 @@ class Keeper {
   Actions on(const to_keeper::Became&, TimePoint);
   Actions on(const engine::KeepCookie&, TimePoint);
   Actions on(const to_keeper::LogLine&, TimePoint);
+  Actions on(const to_keeper::Happened&, TimePoint);
   Actions on(const to_keeper::ReportHead&, TimePoint);
   Actions on(const to_keeper::ReportRows&, TimePoint);
   Actions on(const engine::Ended&, TimePoint);
@@ -122,10 +123,12 @@ class Keeper {
   void leave_out_inner(const wire::Lease&);
   Posture posture() const noexcept;
 
-  Actions up(const wire::Lease&);
+  bool may_tell(TimePoint);
+  Actions up(const wire::Lease&, bool another);
   Plan client_plan(Posture, const std::optional<wire::Lease>&) const;
   void settle(Posture, const std::optional<wire::Lease>&);  // throws Error
   void leave_the_wall() noexcept;
+  void tell_applied();
   Actions repair(TimePoint now, const std::string& by);
   std::string ways();
   void report_complete();
@@ -136,6 +139,7 @@ class Keeper {
   std::optional<host::Tunnel> tunnel_;  // goes after what was applied to it
   Applied applied_;
   Plan plan_;
+  unsigned changes_told_ = 0;
 
   EngineState engine_ = EngineState::none;
   to_keeper::Ready ready_;
@@ -147,6 +151,8 @@ class Keeper {
   std::optional<wire::Lease> lease_;
   engine::ClientState state_ = engine::ClientState::idle;  // as the engine last said
   std::vector<Address> asked_;                             // resolvers that are open to it now
+  bool handshaken_ = false;  // since it was last said that we are connected
+  std::string endpoint_;     // of the last handshake, as the engine says
   bool endpoints_looked_up_ = false;
   wire::CookieBytes cookie_{};
 
@@ -163,7 +169,8 @@ class Keeper {
     TimePoint at{};
     bool take(TimePoint now) noexcept;
   };
-  Budget dials_{64, 64, 16}, lines_{200, 200, 100}, asks_{32, 32, 4}, answers_{8, 8, 1};
+  Budget dials_{64, 64, 16}, lines_{200, 200, 100}, noise_{50, 50, 20}, asks_{32, 32, 4},
+      answers_{8, 8, 1};
   std::uint64_t lines_lost_ = 0;
 
   to_keeper::ReportHead head_, last_head_;

@@ -66,6 +66,17 @@ void fields(Io& io, to_keeper::LogLine& m) {
   io.text(m.text, kLogText);
 }
 template<class Io>
+void fields(Io& io, to_keeper::Happened& m) {
+  io.enumerated(m.event.kind, EventKind::roamed);
+  io.enumerated(m.event.level, Level::debug);
+  io.text(m.event.text, kLogText);
+  io.text(m.event.peer, kEventField);
+  io.text(m.event.endpoint, kEventField);
+  auto errnum = static_cast<std::uint32_t>(m.event.errnum);
+  io.limited(errnum, 4095u);
+  m.event.errnum = static_cast<int>(errnum);
+}
+template<class Io>
 void fields(Io& io, engine::Traffic& t) {
   io.number(t.packets);
   io.number(t.bytes);

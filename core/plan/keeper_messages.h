@@ -11,14 +11,15 @@
 #include <variant>
 #include <vector>
 
-#include "core/base/log.h"
+#include "core/base/event.h"
 #include "core/engine/engine.h"
 #include "core/engine/resolver.h"
 
 namespace vpnd::plan {
 
 inline constexpr std::size_t kMaxMessage = 4096;
-inline constexpr std::size_t kLogText = 512;  // longer lines are cut
+inline constexpr std::size_t kLogText = 512;    // longer lines are cut
+inline constexpr std::size_t kEventField = 64;  // an endpoint, or a peer's name
 inline constexpr std::size_t kPeersAMessage = 16;
 inline constexpr std::uint32_t kMaxEndpoints = 64;
 inline constexpr std::size_t kMostAddresses = 2 * wire::kMostLookedUp;
@@ -59,6 +60,9 @@ struct LogLine {
   Level level = Level::info;
   std::string text;
 };
+struct Happened {
+  Event event;
+};
 struct ReportHead {  // peers is left empty; the rows follow
   engine::Report report;
   std::uint32_t rows = 0;
@@ -69,10 +73,10 @@ struct ReportRows {  // at most kPeersAMessage
 };
 struct Stopped {};  // every peer was told
 }  // namespace to_keeper
-using ToKeeper =
-    std::variant<to_keeper::Ready, engine::Dial, to_keeper::Became, engine::KeepCookie,
-                 to_keeper::LogLine, to_keeper::ReportHead, to_keeper::ReportRows, engine::Ended,
-                 to_keeper::Stopped, engine::AskResolver, engine::UseAddresses>;
+using ToKeeper = std::variant<to_keeper::Ready, engine::Dial, to_keeper::Became, engine::KeepCookie,
+                              to_keeper::LogLine, to_keeper::ReportHead, to_keeper::ReportRows,
+                              engine::Ended, to_keeper::Stopped, engine::AskResolver,
+                              engine::UseAddresses, to_keeper::Happened>;
 
 // What the engine's driver does without; Ready::fallbacks.
 enum class Fallback : std::uint32_t {

@@ -131,6 +131,10 @@ void Machine::replace(plan::Applied& applied, const plan::Plan&, const plan::Pla
   applied = std::move(fresh);
 }
 
+unsigned Machine::changes() const noexcept {
+  return static_cast<unsigned>(fake::standing().size());
+}
+
 Presence Machine::check(const plan::Plan& plan) {
   Presence out;
   out.tables_owned = fake::owns_tables();

@@ -48,7 +48,9 @@ std::vector<ToKeeper> all_to_keeper() {
           engine::Ended{Exit::protocol, "no session", "compare keys"},
           to_keeper::Stopped{},
           engine::AskResolver{7, 2},
-          engine::UseAddresses{{Address::v4(203, 0, 113, 1), *Address::parse("2001:db8::1")}}};
+          engine::UseAddresses{{Address::v4(203, 0, 113, 1), *Address::parse("2001:db8::1")}},
+          to_keeper::Happened{
+              {EventKind::roamed, Level::debug, "it moved", "laptop", "[2001:db8::1]:4711", 113}}};
 }
 
 std::vector<ToEngine> all_to_engine() {
