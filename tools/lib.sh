@@ -12,7 +12,7 @@ TEST_PACKAGES=(libcriterion-dev libbenchmark-dev iproute2 nftables iptables iput
   dpkg-dev
   clang-19 libclang-rt-19-dev) # the sanitized build is theirs: a second opinion, in half the time
 # shellcheck disable=SC2034
-CI_PACKAGES=(clang-format-14 shellcheck scdoc)
+CI_PACKAGES=(clang-format-14 shellcheck scdoc systemd)
 
 say() { printf '%s\n' "$*"; }
 die() {
