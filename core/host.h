@@ -73,6 +73,12 @@ class Machine {
   // change. Empty: the lowest vpnN that is free. Returns the name.
   std::string claim(const std::string& interface);
 
+  // Notes whose the interface is, for cleanup_after_service(); after sweep().
+  void note_tunnel(const std::string& tunnel) noexcept;
+  // Notes that all that is applied is left as it is, for the next process of this interface. The
+  // caller ends without destroying anything.
+  void note_standing() noexcept;
+
   // Makes a plan come true, all of it or nothing. Throws Error.
   plan::Applied apply(const plan::Plan&);
   // From one plan to the next with no moment between in which neither holds; what both share is not
@@ -120,12 +126,32 @@ struct Caution {
 // Runs a client or a server in the foreground until it ends: keeper, engine and all. Returns what
 // the process should end with; throws Error for what stopped it before it began.
 Exit keep(const plan::Config&, const Places&, const Caution&);
+// What goes before a line of that level on the standard error. Empty, unless somebody reads it.
+std::string log_prefix(Level);
 // Ends the trial of a running tunnel: it stays. The name as for status(). False: nothing runs.
 bool confirm(const std::string& name, const Places&);
 
 // Undoes what a dead process left; one line for each thing. Refuses (Error, Exit::temporary) while
 // a living one holds the interface. Empty: every interface.
 std::vector<std::string> cleanup(const std::string& interface, const Places&);
+
+// What a service manager says of a process that has ended: SERVICE_RESULT, EXIT_CODE and
+// EXIT_STATUS of systemd.exec(5).
+struct ServiceEnd {
+  std::string result, code, status;
+};
+// Of cleanup() what that end calls for, and never a wall. One line for each thing.
+std::vector<std::string> cleanup_after_service(const std::string& tunnel, const Places&,
+                                               const ServiceEnd&);
+
+// Puts up the wall of a tunnel that does not run: nothing leaves until it does, or until cleanup().
+// The kill switch is "always". Returns the interface. Throws Error: Exit::temporary while the
+// tunnel runs.
+std::string lock(const plan::ClientConfig&, const Places&);
+
+// Sets this host's resolver for tunnels that may not do it themselves, until nobody wants it. Their
+// requests come by a socket that a service manager passes. Throws Error.
+Exit serve_resolver(const Places&);
 
 // The JSON of a running tunnel's status. nullopt: nothing of that name runs. Empty name: the only
 // one that runs; Error (Exit::usage) naming them if there are several.

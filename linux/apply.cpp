@@ -38,6 +38,14 @@ void Host::note_in(const std::string& state_dir, const std::string& interface) {
   sockets_->journal.emplace(state_dir, interface);
 }
 
+void Host::note(const std::string& line) noexcept {
+  try {
+    if (sockets_->journal) sockets_->journal->note(line);
+  } catch (const std::exception& e) {
+    log(Level::warning, "{}", e.what());
+  }
+}
+
 HostFacts Host::facts() {
   HostFacts facts = gather(sockets_->rt);
   if (sockets_->journal) as_before(facts, sockets_->journal->directory());

@@ -44,6 +44,9 @@ class Host {
   // sweep().
   void note_in(const std::string& state_dir, const std::string& interface);
 
+  // A note that is no change, unless it cannot be made.
+  void note(const std::string& line) noexcept;
+
   // With note_in(): as if no tunnel of ours had changed a setting.
   HostFacts facts();
   // And, where the plan forwards, what the firewall of this host has to say to that.

@@ -19,6 +19,7 @@
 #include "linux/confine.h"
 #include "linux/control_socket.h"
 #include "linux/keeper_loop.h"
+#include "linux/log_output.h"
 #include "linux/loop_choice.h"
 #include "linux/lower.h"
 #include "linux/nft.h"
@@ -30,19 +31,6 @@
 
 namespace vpnd::host {
 namespace {
-
-// One write a line, so that lines of several processes do not mix.
-void log_to_stderr(Level, std::string_view line) {
-  const std::string text = fmt::format("vpnd[{}]: {}\n", getpid(), line);
-  if (write(STDERR_FILENO, text.data(), text.size()) < 0) return;
-}
-
-struct LogScope {
-  explicit LogScope(Level most_verbose) { set_log(log_to_stderr, most_verbose); }
-  LogScope(const LogScope&) = delete;
-  LogScope& operator=(const LogScope&) = delete;
-  ~LogScope() { set_log(nullptr, Level::info); }
-};
 
 plan::Common& common_of(plan::Config& config) {
   return std::visit([](auto& c) -> plan::Common& { return c; }, config);
@@ -191,16 +179,25 @@ void tell_removed(const std::vector<std::string>& lines) {
   }
 }
 
-Exit run(plan::Config config, const Places& places, const Caution& caution) {
+// Nothing is destroyed, or it would be taken back.
+[[noreturn]] void leave_standing(Machine& machine) {
+  machine.note_standing();
+  log(Level::notice, "stopped; what was changed on this host stays for the next process");
+  _exit(static_cast<int>(Exit::ok));
+}
+
+Exit run(plan::Config config, const Places& places, const Caution& caution,
+         nl::LogOutput& logging) {
   plan::Common& common = common_of(config);
   nl::Signals signals;
   nl::KeeperFiles files;
-  files.key = nl::open_key_file(common.key);
+  files.key = nl::open_key(common);
   files.run_directory = places.run;
   nl::StateDir state(places.state);
   Machine machine(places);
   common.interface = machine.claim(common.interface);
   if (common.name.empty()) common.name = common.interface;
+  logging.set_tunnel(common.name);
   // A file that names the resolver of a dead tunnel would not find its server.
   tell_removed(machine.sweep_resolver(common.interface));
   auto* server = std::get_if<plan::ServerConfig>(&config);
@@ -213,10 +210,12 @@ Exit run(plan::Config config, const Places& places, const Caution& caution) {
   nl::make_directories(places.run, 0755);
   nl::confine_keeper(lasting_folders(config, places));
   tell_removed(machine.sweep(common.interface, server != nullptr));
+  machine.note_tunnel(common.name);
   plan::Keeper keeper(machine, std::move(config), std::move(endpoints));
   keeper.prepare();
   nl::KeeperLoop loop(keeper, std::move(files), signals, nl::loop_choice(), caution.try_for);
   const plan::action::Finish end = loop.run();
+  if (loop.stands()) leave_standing(machine);
   emit({.kind = EventKind::reverted, .text = "stopped; every change was taken back"});
   if (end.code == Exit::ok) return end.code;
   throw Error(end.line, 0, {}, end.code, end.remedy);
@@ -227,9 +226,13 @@ Exit run(plan::Config config, const Places& places, const Caution& caution) {
 Exit keep(const plan::Config& config, const Places& places, const Caution& caution) {
   crypto::init();
   plan::Config copy = config;
-  const LogScope logging(common_of(copy).log_level);
+  nl::LogOutput logging(common_of(copy).log_level, common_of(copy).log_format);
   nl::raise_limits();
-  return run(std::move(copy), places, caution);
+  return run(std::move(copy), places, caution, logging);
+}
+
+std::string log_prefix(Level level) {
+  return nl::level_prefix(level);
 }
 
 std::vector<Address> resolvers() {

@@ -111,7 +111,9 @@ Journal::Journal(std::string directory, std::string interface)
 }
 
 Journal::~Journal() {
-  if (fd_ && lines_.empty()) (void)::unlink(path_of(directory_, interface_).c_str());
+  const auto of_whom = [](const std::string& line) { return line.starts_with(kTunnelNote); };
+  if (fd_ && std::ranges::all_of(lines_, of_whom))
+    (void)::unlink(path_of(directory_, interface_).c_str());
 }
 
 void Journal::note(const std::string& line) {

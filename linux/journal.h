@@ -16,6 +16,9 @@
 
 namespace vpnd::nl {
 
+// Begins the one note that is no change: whose tunnel it is.
+inline constexpr char kTunnelNote[] = "tunnel ";
+
 class Journal {
  public:
   // Takes the lock; notes that a dead process left are kept. Makes the directory (0700) if there is
@@ -23,7 +26,7 @@ class Journal {
   Journal(std::string directory, std::string interface);
   Journal(Journal&&) noexcept = default;
   Journal& operator=(Journal&&) = delete;
-  ~Journal();  // removes the file when nothing is noted
+  ~Journal();  // removes the file when no change is noted
 
   const std::string& interface() const noexcept { return interface_; }
   const std::string& directory() const noexcept { return directory_; }

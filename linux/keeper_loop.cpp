@@ -64,6 +64,8 @@ plan::action::Finish KeeperLoop::run() {
   start_engine();
   while (!finish_) wait();
   end_engine();
+  if (stands_) return *finish_;
+  Signals::let_through();
   keeper_.revert();
   return *finish_;
 }
@@ -283,18 +285,9 @@ void KeeperLoop::wait() {
   if (control_) serve_status(now());
 }
 
-void KeeperLoop::signals() {
-  for (int number = signals_.next(); number != 0; number = signals_.next()) {
-    if (number == SIGCHLD) {
-      reap();
-      continue;
-    }
-    stop();
-  }
-}
-
 TimePoint KeeperLoop::next_deadline() const noexcept {
   TimePoint next = std::min({start_at_, stop_by_, report_by_, try_until_, look_at_, networks_at_});
+  next = std::min(next, log_status_by_);
   next = std::min(next, keeper_.next_look());
   if (keeper_.is_server()) next = std::min(next, look_at_peers_);
   if (control_) next = std::min(next, control_->next_deadline());
@@ -303,6 +296,7 @@ TimePoint KeeperLoop::next_deadline() const noexcept {
 
 void KeeperLoop::timers(TimePoint at) {
   if (finish_) return;
+  log_status(at);
   if (at >= stop_by_) perform(plan::action::Finish{});
   if (at >= try_until_) end_trial();
   if (finish_) return;

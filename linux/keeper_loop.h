@@ -38,8 +38,10 @@ class KeeperLoop {
   KeeperLoop& operator=(const KeeperLoop&) = delete;
   ~KeeperLoop();
 
-  // Until a signal or an end; everything is reverted when it returns.
+  // Until a signal or an end; everything is reverted when it returns, unless it stands.
   plan::action::Finish run();
+  // All that was applied is left as it is: the process is to end without destroying it.
+  bool stands() const noexcept { return stands_; }
 
  private:
   void start_engine();
@@ -60,7 +62,11 @@ class KeeperLoop {
   void tell(const plan::ToEngine&, int fd = -1);
 
   void wait();
-  void signals();
+  void signals();  // keeper_loop_signals.cpp, down to log_status()
+  void on_signal(int number);
+  void end_at_once(int number);
+  void ask_for_log();
+  void log_status(TimePoint now);
   void from_engine();
   void timers(TimePoint now);
   void listen_to_kernel(TimePoint now);
@@ -95,6 +101,9 @@ class KeeperLoop {
   std::chrono::seconds try_for_;
   TimePoint try_until_ = kNever;
   bool tried_in_vain_ = false;
+  bool told_to_end_ = false, stands_ = false;
+  TimePoint log_status_by_ = kNever;
+  std::uint64_t log_report_ = 0;
   std::optional<plan::action::Finish> finish_;
 };
 

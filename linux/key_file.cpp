@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 
 #include "core/base/error.h"
 
@@ -14,7 +15,8 @@ namespace {
 
 constexpr off_t kMostKeyBytes = 4096, kMostPeersBytes = 16 * 1024 * 1024;
 
-void judge(const Fd& fd, const std::string& path, off_t most) {
+// `shared`: the permissions of its group that are no harm.
+void judge(const Fd& fd, const std::string& path, off_t most, mode_t shared = 0) {
   struct stat info {};
   if (fstat(fd.get(), &info) < 0) throw Error("look at " + path, errno, {}, Exit::config);
   if (!S_ISREG(info.st_mode)) {
@@ -24,7 +26,7 @@ void judge(const Fd& fd, const std::string& path, off_t most) {
     throw Error(path + " belongs to another user", 0, {}, Exit::config,
                 "A private key belongs to root or to the user that runs vpnd: chown root " + path);
   }
-  if ((info.st_mode & 077) != 0) {
+  if ((info.st_mode & 077 & ~shared) != 0) {
     throw Error(fmt::format("{} can be read by others (mode {:04o})", path, info.st_mode & 07777),
                 0, {}, Exit::permission, "A private key must be 0600: chmod 600 " + path);
   }
@@ -47,11 +49,30 @@ Fd open_key_file(const std::string& path) {
   return fd;
 }
 
+// An access list that lets our user read it shows as a permission of the group. Nobody else comes
+// into the folder.
+Fd open_key(const plan::Common& common) {
+  const char* const folder = std::getenv("CREDENTIALS_DIRECTORY");
+  if (common.credential.empty() || folder == nullptr) return open_key_file(common.key);
+  const std::string path = std::string(folder) + "/" + common.credential;
+  Fd fd(open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  if (!fd) {
+    throw Error(
+        fmt::format("open the credential \"{}\"", common.credential), errno, {}, Exit::config,
+        fmt::format("The unit gives it: LoadCredential={}:{}", common.credential, common.key));
+  }
+  judge(fd, path, kMostKeyBytes, 040);
+  return fd;
+}
+
 Fd open_peers_file(const std::string& key_path) {
   const std::string path = key_path + ".peers";
   Fd fd(open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   if (!fd && errno == ENOENT) return fd;
-  if (!fd) throw Error("open the client list " + path, errno, {}, Exit::config);
+  if (!fd) {
+    throw Error("open the client list " + path, errno, {}, Exit::config,
+                errno == EACCES ? "It belongs to the user that runs vpnd." : "");
+  }
   judge(fd, path, kMostPeersBytes);
   return fd;
 }

@@ -8,6 +8,7 @@
 
 #include <string>
 
+#include "core/plan/config.h"
 #include "linux/fd.h"
 
 namespace vpnd::nl {
@@ -15,6 +16,10 @@ namespace vpnd::nl {
 // A regular file, owned by root or by us, closed to group and others, of a size that a key file can
 // have; no symbolic link at its end. Throws Error with the remedy.
 Fd open_key_file(const std::string& path);
+
+// That, or the credential that the configuration names instead, where a service manager has given
+// us any: a file of a folder of ours, in $CREDENTIALS_DIRECTORY (systemd.exec(5)).
+Fd open_key(const plan::Common&);
 
 // The client list beside a key file, KEY.peers: judged likewise. Empty when there is none.
 Fd open_peers_file(const std::string& key_path);

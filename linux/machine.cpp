@@ -11,6 +11,7 @@
 #include "core/base/log.h"
 #include "core/host.h"
 #include "core/plan/resolv_conf.h"
+#include "linux/after_service.h"
 #include "linux/apply.h"
 #include "linux/lower.h"
 #include "linux/nft.h"
@@ -123,6 +124,14 @@ std::string Machine::claim(const std::string& interface) {
     return name;
   }
   throw Error("find a free interface name", 0, "vpn0 to vpn999 are all in use", Exit::temporary);
+}
+
+void Machine::note_tunnel(const std::string& tunnel) noexcept {
+  state_->host.note(nl::tunnel_note(tunnel));
+}
+
+void Machine::note_standing() noexcept {
+  state_->host.note(nl::kStandsNote);
 }
 
 plan::Applied Machine::apply(const plan::Plan& plan) {

@@ -19,6 +19,7 @@
 #include "linux/resolver.h"
 #include "linux/resolver_errand.h"
 #include "linux/resolver_file.h"
+#include "linux/resolver_request.h"
 
 namespace vpnd::nl {
 namespace {
@@ -103,6 +104,11 @@ void examine(const std::string& who, bool even_if_not_heeded) {
 }  // namespace
 
 void tell_resolved(const DnsServers& dns, int link, bool even_if_not_heeded) {
+  if (asks_resolver_service()) {
+    ask_resolver_service(
+        {ResolverRequest::Task::tell, static_cast<std::uint32_t>(link), even_if_not_heeded, dns});
+    return;
+  }
   const ResolverErrand errand{link, &dns};
   const Messenger messenger(errand);
   examine(need(messenger), even_if_not_heeded);
@@ -111,6 +117,11 @@ void tell_resolved(const DnsServers& dns, int link, bool even_if_not_heeded) {
 }
 
 void untell_resolved(int link) {
+  if (asks_resolver_service()) {
+    ask_resolver_service(
+        {ResolverRequest::Task::untell, static_cast<std::uint32_t>(link), false, {}});
+    return;
+  }
   const ResolverErrand errand{link, nullptr};
   const Messenger messenger(errand);
   examine(need(messenger), true);

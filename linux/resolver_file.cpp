@@ -14,6 +14,7 @@
 #include "core/base/error.h"
 #include "linux/fd.h"
 #include "linux/resolver.h"
+#include "linux/resolver_request.h"
 
 namespace vpnd::nl {
 namespace {
@@ -135,6 +136,9 @@ bool same_file(const struct stat& a, const struct stat& b) noexcept {
 }  // namespace
 
 std::string write_resolver_file(const DnsServers& dns, const std::string& state_directory) {
+  if (asks_resolver_service()) {
+    return ask_resolver_service({ResolverRequest::Task::write, 0, false, dns});
+  }
   const std::string saved = saved_in(state_directory);
   const Found present = look(kResolverFile);
   const auto mark = mark_of(present);
@@ -162,6 +166,12 @@ std::string write_resolver_file(const DnsServers& dns, const std::string& state_
 bool restore_resolver_file(const std::string& interface, const std::string& state_directory) {
   const std::string saved = saved_in(state_directory);
   const auto mark = mark_of(look(kResolverFile));
+  // It is asked only if there is something to be done.
+  if (mark && asks_resolver_service()) {
+    DnsServers whose;
+    whose.interface = interface;
+    return !ask_resolver_service({ResolverRequest::Task::restore, 0, false, whose}).empty();
+  }
   if (mark && !interface.empty() && mark->interface != interface) return false;
   drop(kFresh);
   if (!mark) {

@@ -13,7 +13,8 @@ namespace vpnd::nl {
 Signals::Signals() {
   sigset_t ours;
   sigemptyset(&ours);
-  for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGCHLD}) sigaddset(&ours, number);
+  for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGCHLD})
+    sigaddset(&ours, number);
   if (sigprocmask(SIG_BLOCK, &ours, &before_) < 0) throw Error("block signals", errno);
   fd_.reset(signalfd(-1, &ours, SFD_CLOEXEC | SFD_NONBLOCK));
   if (!fd_) throw Error("make a signal descriptor", errno);
@@ -25,6 +26,16 @@ Signals::~Signals() {
   while (next() != 0) {
   }
   sigprocmask(SIG_SETMASK, &before_, nullptr);
+}
+
+void Signals::let_through() noexcept {
+  sigset_t deadly;
+  sigemptyset(&deadly);
+  for (const int number : {SIGINT, SIGTERM}) {
+    std::signal(number, SIG_DFL);
+    sigaddset(&deadly, number);
+  }
+  sigprocmask(SIG_UNBLOCK, &deadly, nullptr);
 }
 
 int Signals::next() noexcept {

@@ -23,6 +23,7 @@ constexpr std::string_view kShortHelp = R"(vpnd, a VPN for two machines or a few
   vpnd check [NAME]        try whether anything leaves past the tunnel
   vpnd confirm [NAME]      make a tunnel stay that was started with --try
   vpnd cleanup [NAME]      undo what a killed process left
+  vpnd lock [FILE...]      nothing leaves until the tunnel runs (kill switch "always")
 
   vpnd genkey [FILE]       a shared key; --server for a server with a list of peers
   vpnd peer add|list|revoke KEY [NAME]
@@ -38,9 +39,9 @@ using Names = std::vector<std::string>;
 
 constexpr int kMostWords = 16;
 
-const Names kCommands = {"server", "client",  "run",     "plan",        "status",
-                         "check",  "confirm", "cleanup", "genkey",      "peer",
-                         "pubkey", "demo",    "help",    "fingerprint", "version"};
+const Names kCommands = {"server",  "client",  "run",  "plan",        "status", "check",
+                         "confirm", "cleanup", "lock", "dns",         "genkey", "peer",
+                         "pubkey",  "demo",    "help", "fingerprint", "version"};
 const Names kPeerCommands = {"add", "list", "revoke"};
 
 struct Entry {
@@ -120,6 +121,7 @@ class Grammar {
         ->type_name("BYTES");
     add_verbose(app, "log more");
     app.add_flag("-q,--quiet", out_.quiet, "log only what needs attention");
+    app.add_option("--log-format", out_.log_format, "text or json")->type_name("FORMAT");
   }
 
   void add_timeout(CLI::App& app) {
@@ -173,8 +175,15 @@ class Grammar {
     add_places(check);
     add_places(command(app_, Command::confirm, "confirm", "[NAME]",
                        "end the trial of \"client --try\": the tunnel stays"));
-    add_places(command(app_, Command::cleanup, "cleanup", "[NAME]",
-                       "undo what a dead process left, for one interface or for all"));
+    CLI::App& cleanup = command(app_, Command::cleanup, "cleanup", "[NAME]",
+                                "undo what a dead process left, for one interface or for all");
+    add_places(cleanup);
+    cleanup.add_flag("--after-service", out_.after_service,
+                     "for a service manager: NAME is a tunnel; its kill switch is left alone");
+    add_places(command(app_, Command::dns, "dns", "",
+                       "for vpnd-dns.service: name the resolver of tunnels that are not root's"));
+    add_places(command(app_, Command::lock, "lock", "[FILE...]",
+                       "put up the wall of tunnels whose kill switch is \"always\""));
   }
 
   void add_key_commands() {

@@ -28,6 +28,8 @@ enum class Command : std::uint8_t {
   check,
   confirm,
   cleanup,
+  lock,
+  dns,
   demo,
 };
 
@@ -51,6 +53,8 @@ struct Arguments {
   std::optional<std::uint16_t> mtu;
   unsigned verbose = 0;
   bool quiet = false;
+  std::string log_format;      // empty: as configured
+  bool after_service = false;  // cleanup
 };
 
 // Throws Error (Exit::usage), one line with a suggestion where there is one.

@@ -23,6 +23,8 @@ Exit run_status(const Arguments&);
 Exit run_check(const Arguments&);
 Exit run_confirm(const Arguments&);
 Exit run_cleanup(const Arguments&);
+Exit run_lock(const Arguments&);
+Exit run_dns(const Arguments&);
 Exit run_demo(const Arguments&);
 
 // From the options, else from the service manager, else the usual ones.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: ISC
 
-// status, cleanup, version, demo, and the bare name.
+// status, version, demo, and the bare name.
 
 #include <fmt/format.h>
 
@@ -69,13 +69,6 @@ Exit run_confirm(const Arguments& arguments) {
   const std::string name = argument_or(arguments, "");
   if (host::confirm(name, places_of(arguments))) return Exit::ok;
   throw not_running(name);
-}
-
-Exit run_cleanup(const Arguments& arguments) {
-  const auto lines = host::cleanup(argument_or(arguments, ""), places_of(arguments));
-  for (const std::string& line : lines) write_out(line + "\n");
-  if (lines.empty()) write_out("nothing was left behind\n");
-  return Exit::ok;
 }
 
 Exit run_version(const Arguments& arguments) {

@@ -43,6 +43,15 @@ plan::Config configuration(Command command, std::span<const std::string> words) 
   return config_from_file(words);
 }
 
+plan::LogFormat log_format_of(const std::string& word) {
+  for (const auto format : {plan::LogFormat::text, plan::LogFormat::json}) {
+    if (word == plan::log_format_name(format)) return format;
+  }
+  const std::vector<std::string> words{"text", "json"};
+  throw usage_error(fmt::format("--log-format is text or json, not \"{}\"{}", word,
+                                plan::did_you_mean(word, words)));
+}
+
 plan::KillSwitch kill_switch_of(const std::string& word) {
   const auto words = plan::kill_switch_names();
   const auto at = std::find(words.begin(), words.end(), word);
@@ -74,6 +83,7 @@ void apply_options(plan::Config& config, const Arguments& arguments) {
   if (arguments.mtu) common.mtu = *arguments.mtu;
   if (arguments.verbose > 0) common.log_level = Level::debug;
   if (arguments.quiet) common.log_level = Level::warning;
+  if (!arguments.log_format.empty()) common.log_format = log_format_of(arguments.log_format);
   if (auto* client = std::get_if<plan::ClientConfig>(&config)) client_options(*client, arguments);
 }
 

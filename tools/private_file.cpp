@@ -89,6 +89,16 @@ void sync_folder(const std::string& path) {
   if (folder.get() >= 0) ::fsync(folder.get());
 }
 
+// Whoever reads the old file reads the new one: a server that runs as a user of its own. A first
+// list, KEY.peers, belongs to whom KEY belongs.
+void keep_owner(int fd, const std::string& path) {
+  struct stat old {};
+  const std::string beside = path.substr(0, path.rfind('.'));
+  if (::stat(path.c_str(), &old) != 0 && ::stat(beside.c_str(), &old) != 0) return;
+  if (old.st_uid == ::geteuid()) return;
+  if (::fchown(fd, old.st_uid, old.st_gid) != 0) fail("keep the owner of", path, errno);
+}
+
 }  // namespace
 
 FileLock::FileLock(const std::string& path)
@@ -160,6 +170,7 @@ void replace_private(const std::string& path, std::string_view content) {
   try {
     write_all(fd, content, temporary);
     if (::fsync(fd) != 0) fail("write", temporary, errno);
+    keep_owner(fd, path);
     if (::rename(temporary.c_str(), path.c_str()) != 0) fail("replace", path, errno);
   } catch (...) {
     ::close(fd);

@@ -50,6 +50,10 @@ Exit run(const Arguments& arguments) {
       return run_confirm(arguments);
     case Command::cleanup:
       return run_cleanup(arguments);
+    case Command::dns:
+      return run_dns(arguments);
+    case Command::lock:
+      return run_lock(arguments);
     case Command::demo:
       return run_demo(arguments);
   }
@@ -58,11 +62,12 @@ Exit run(const Arguments& arguments) {
 
 // "vpnd: what is wrong", then what to do about it, indented.
 void complain(const char* line, const std::string& remedy) {
-  std::string text = fmt::format("vpnd: {}\n", line);
+  const std::string prefix = host::log_prefix(Level::error);
+  std::string text = fmt::format("{}vpnd: {}\n", prefix, line);
   std::size_t start = 0;
   while (start < remedy.size()) {
     const std::size_t end = std::min(remedy.find('\n', start), remedy.size());
-    text += fmt::format("  {}\n", remedy.substr(start, end - start));
+    text += fmt::format("{}  {}\n", prefix, remedy.substr(start, end - start));
     start = end + 1;
   }
   std::fputs(text.c_str(), stderr);

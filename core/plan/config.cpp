@@ -125,6 +125,10 @@ std::vector<std::string> kill_switch_names() {
   return {kKillSwitchNames.begin(), kKillSwitchNames.end()};
 }
 
+std::string_view log_format_name(LogFormat format) noexcept {
+  return format == LogFormat::json ? "json" : "text";
+}
+
 std::string_view level_name(Level level) noexcept {
   switch (level) {
     case Level::error:

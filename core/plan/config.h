@@ -32,6 +32,9 @@ enum class KillSwitch : std::uint8_t {
 // else by the resolver file.
 enum class DnsMode : std::uint8_t { automatic, resolved, file, off };
 
+// Of lines on the standard error. Text, where that leads to the journal: entries with fields.
+enum class LogFormat : std::uint8_t { text, json };
+
 struct Dns {
   DnsMode mode = DnsMode::automatic;
   std::vector<Address> servers;      // none: those of the lease
@@ -41,13 +44,15 @@ struct Dns {
 inline constexpr std::size_t kMostDnsServers = 8, kMostDnsDomains = 32;
 
 struct Common {
-  std::string name;       // of the tunnel: the file's stem, or the interface
-  std::string key;        // path of the key file
-  std::string interface;  // empty: the lowest free vpnN
+  std::string name;        // of the tunnel: the file's stem, or the interface
+  std::string key;         // path of the key file
+  std::string credential;  // of a service manager, in which the key is instead; empty: none
+  std::string interface;   // empty: the lowest free vpnN
   Mtu mtu = 1420;
   Fwmark fwmark = kDefaultFwmark;
   Table table = kDefaultTable;
   Level log_level = Level::info;
+  LogFormat log_format = LogFormat::text;
   friend bool operator==(const Common&, const Common&) = default;
 };
 
@@ -148,6 +153,7 @@ std::optional<Address> relayed_to(const ServerConfig&, Family) noexcept;
 std::optional<Address> announced_resolver(const ServerConfig&, Family) noexcept;
 
 std::string_view level_name(Level) noexcept;
+std::string_view log_format_name(LogFormat) noexcept;
 std::string_view kill_switch_name(KillSwitch) noexcept;
 // All of its names, in the order of their values.
 std::vector<std::string> kill_switch_names();

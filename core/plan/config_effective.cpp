@@ -30,8 +30,11 @@ std::string head(const char* mode) {
 }
 
 std::string identity_and_log(const Common& c) {
-  return fmt::format("\n[identity]\nkey = {}\n\n[log]\nlevel = \"{}\"\n", toml_quote(c.key),
-                     level_name(c.log_level));
+  const std::string key = c.credential.empty()
+                              ? toml_quote(c.key)
+                              : fmt::format("{{ credential = {} }}", toml_quote(c.credential));
+  return fmt::format("\n[identity]\nkey = {}\n\n[log]\nlevel = \"{}\"\nformat = \"{}\"\n", key,
+                     level_name(c.log_level), log_format_name(c.log_format));
 }
 
 std::string interface_section(const Common& c) {

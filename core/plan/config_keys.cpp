@@ -54,6 +54,7 @@ constexpr KnownKey kKeys[] = {
     {"dns", "forward", For::server},
     {"kill_switch", "mode", For::client},
     {"log", "level", For::both},
+    {"log", "format", For::both},
 };
 
 [[noreturn]] void complain(const std::string& file, const TomlNode::Position& at,

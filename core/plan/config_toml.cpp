@@ -26,6 +26,13 @@ std::string beside(const std::string& file, const std::string& path) {
   return file.substr(0, slash + 1) + path;
 }
 
+// A file name of its own.
+bool valid_credential(const std::string& id) {
+  constexpr std::string_view kPlain =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
+  return id.size() <= 255 && id.front() != '.' && id.find_first_not_of(kPlain) == id.npos;
+}
+
 // "90s", "15min", "2h": a number without a unit has been misread too often.
 std::optional<std::chrono::seconds> duration(const Section& section, std::string_view key) {
   const TomlNode* node = section.find(key);
@@ -70,10 +77,7 @@ class Reader {
 
   void common(Common& out) const {
     out.name = stem(file_);
-    const auto key = section("identity").text("key");
-    if (!key)
-      section("identity").fail("key", "\"identity.key\" is missing: the path of a key file");
-    out.key = beside(file_, *key);
+    key(out);
     const Section interface = section("interface");
     if (const auto name = interface.text("name"); name && *name != "auto") {
       if (!valid_interface_name(*name)) {
@@ -87,6 +91,28 @@ class Reader {
             section("log").choice("level", {"error", "warning", "notice", "info", "debug"})) {
       out.log_level = static_cast<Level>(*level);
     }
+    if (const auto format = section("log").choice("format", {"text", "json"})) {
+      out.log_format = static_cast<LogFormat>(*format);
+    }
+  }
+
+  // A path, or { credential = "ID" }. The file that is loaded as such stands beside this one.
+  void key(Common& out) const {
+    const Section identity = section("identity");
+    const TomlNode* node = identity.find("key");
+    if (node == nullptr || node->kind != TomlNode::Kind::table) {
+      const auto path = identity.text("key");
+      if (!path) identity.fail("key", "\"identity.key\" is missing: the path of a key file");
+      out.key = beside(file_, *path);
+      return;
+    }
+    const Section table{node, "identity.key.", file_};
+    const auto id = table.text("credential");
+    if (!id || node->children.size() != 1 || !valid_credential(*id)) {
+      identity.fail("key", "\"identity.key\" is a path, or { credential = \"key\" }");
+    }
+    out.credential = *id;
+    out.key = beside(file_, out.name + ".key");
   }
 
   void marks(ClientConfig& out) const {

@@ -24,7 +24,7 @@ std::vector<std::string> fallback_texts(std::uint32_t bits, std::uint16_t kinds,
       {{Fallback::no_ring, "io_uring is refused here: epoll"},
        {Fallback::no_defer_taskrun, "io_uring without deferred task work"},
        {Fallback::no_restrictions, "io_uring without restrictions"},
-       {Fallback::no_uid_drop, "the engine keeps its user: no other user may be taken here"},
+       {Fallback::no_uid_drop, "the engine keeps its user: it and the keeper share one user"},
        {Fallback::no_file_ban, "files are not barred from the engine: no Landlock here"},
        {Fallback::no_call_filter, "the engine's system calls are not limited: no seccomp here"}}};
   std::vector<std::string> out;

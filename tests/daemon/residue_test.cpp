@@ -53,9 +53,6 @@ Test(residue, none_after_int) {
 Test(residue, none_after_hup_twice) {
   ends_cleanly(SIGHUP, 2);
 }
-Test(residue, none_after_term_twice) {
-  ends_cleanly(SIGTERM, 2);
-}
 
 Test(residue, none_after_both_were_killed_started_and_stopped) {
   Before b;

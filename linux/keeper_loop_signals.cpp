@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: ISC
+// What a signal asks for:
+//   INT, TERM   end, and take everything back; the second one ends at once, with the journal kept
+//   USR1        end, and leave everything as it is: the wall holds for the process that comes next
+//   USR2        the status, into the log
+#include <csignal>
+#include <sstream>
+
+#include "core/base/log.h"
+#include "linux/driver.h"
+#include "linux/keeper_loop.h"
+
+namespace vpnd::nl {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr Duration kStatusWithin = 500ms;
+
+}  // namespace
+
+void KeeperLoop::signals() {
+  for (int number = signals_.next(); number != 0; number = signals_.next()) on_signal(number);
+}
+
+void KeeperLoop::on_signal(int number) {
+  switch (number) {
+    case SIGCHLD:
+      return reap();
+    case SIGUSR1:
+      stands_ = true;
+      return stop();
+    case SIGUSR2:
+      return ask_for_log();
+    case SIGHUP:
+      return stop();
+    default:
+      break;
+  }
+  if (std::exchange(told_to_end_, true)) end_at_once(number);
+  stands_ = false;
+  stop();
+}
+
+void KeeperLoop::end_at_once(int number) {
+  end_engine();
+  log(Level::warning, "ended at once; \"vpnd cleanup {}\" takes back what is left",
+      keeper_.common().interface);
+  Signals::let_through();
+  (void)std::raise(number);
+}
+
+void KeeperLoop::ask_for_log() {
+  log_status_by_ = read_clocks().mono + kStatusWithin;
+  log_report_ = keeper_.reports() + 1;
+  if (keeper_.engine_ready()) tell(plan::to_engine::ReportPlease{});
+}
+
+// An engine that is just being replaced has nothing to say; what it said last is shown.
+void KeeperLoop::log_status(TimePoint at) {
+  if (log_status_by_ == kNever) return;
+  if (keeper_.reports() < log_report_ && at < log_status_by_ && keeper_.engine_ready()) return;
+  log_status_by_ = kNever;
+  try {
+    std::istringstream lines(plan::print(keeper_.status()));
+    for (std::string line; std::getline(lines, line);) {
+      if (!line.empty()) log(Level::notice, "{}", line);
+    }
+  } catch (const Error& e) {
+    log(Level::warning, "{}", e.what());
+  }
+}
+
+}  // namespace vpnd::nl
