@@ -6,6 +6,7 @@
 #include "tools/private_file.h"
 
 namespace vpnd {
+namespace {
 
 Exit run_check(const Arguments& arguments) {
   const std::string name = argument_or(arguments, "");
@@ -15,6 +16,18 @@ Exit run_check(const Arguments& arguments) {
   if (report->leaks() > 0) return Exit::leak;
   // What was never tried is not clean.
   return report->outcomes.empty() ? Exit::failure : Exit::ok;
+}
+
+}  // namespace
+
+Command check_command() {
+  return {Command::Group::look,
+          "check",
+          "[NAME]",
+          "try whether anything leaves past the tunnel",
+          "try every way out, and watch whether anything leaves past the tunnel. Exit 3: it does",
+          run_check,
+          Options{json_option()} + place_options()};
 }
 
 }  // namespace vpnd

@@ -77,8 +77,6 @@ Exit make_server(const std::string& file) {
   return Exit::ok;
 }
 
-}  // namespace
-
 Exit run_genkey(const Arguments& arguments) {
   const std::string file = argument_or(arguments, "");
   return arguments.server_key ? make_server(file) : make_shared(file);
@@ -101,6 +99,40 @@ Exit run_fingerprint(const Arguments& arguments) {
     throw usage_error("fingerprint needs a key file", "usage: vpnd fingerprint FILE");
   write_out(wire::fingerprint(read_key(file)) + "\n");
   return Exit::ok;
+}
+
+}  // namespace
+
+Command genkey_command() {
+  return {Command::Group::keys,
+          "genkey",
+          "[FILE]",
+          "a shared key; --server: with a list of peers",
+          "make a key in a new file of mode 0600, or as text on stdout",
+          run_genkey,
+          {{"--shared", "", "one key for both sides (the default)", &Arguments::shared_key},
+           {"--server", "", "for a server whose clients have their own keys",
+            &Arguments::server_key, 0, 0, "--shared"}}};
+}
+
+Command pubkey_command() {
+  return {Command::Group::keys,
+          "pubkey",
+          "[FILE]",
+          "of a server's or client's key",
+          "print the public key of a server's or client's key, from FILE or stdin",
+          run_pubkey,
+          {}};
+}
+
+Command fingerprint_command() {
+  return {Command::Group::keys,
+          "fingerprint",
+          "FILE",
+          "to compare on both sides",
+          "print a short text that must be the same on both sides",
+          run_fingerprint,
+          {}};
 }
 
 }  // namespace vpnd

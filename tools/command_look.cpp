@@ -29,13 +29,6 @@ std::vector<std::string_view> offered_ciphers() {
   return names;
 }
 
-}  // namespace
-
-Error not_running(const std::string& name) {
-  return Error(name.empty() ? "no tunnel runs" : fmt::format("no tunnel \"{}\" runs", name), 0, {},
-               Exit::not_running);
-}
-
 Exit run_status(const Arguments& arguments) {
   const std::string name = argument_or(arguments, "");
   const auto json = host::status(name, places_of(arguments));
@@ -45,24 +38,6 @@ Exit run_status(const Arguments& arguments) {
   const bool up =
       !status || status->report.server || status->report.state == engine::ClientState::up;
   return up ? Exit::ok : Exit::not_running;
-}
-
-Exit run_bare(const Arguments& arguments) {
-  std::optional<std::string> json;
-  try {
-    json = host::status("", places_of(arguments));
-  } catch (const Error& error) {
-    // Several run, or they are another user's: say so, and how to go on.
-    write_out(short_help());
-    write_out(fmt::format("\n{}\n", error.what()));
-    return Exit::ok;
-  }
-  if (json) {
-    show(*json, false);
-  } else {
-    write_out(short_help());
-  }
-  return Exit::ok;
 }
 
 Exit run_confirm(const Arguments& arguments) {
@@ -88,6 +63,62 @@ Exit run_demo(const Arguments& arguments) {
   options.keep = arguments.keep;
   options.verbose = arguments.verbose > 0;
   return host::demo(options);
+}
+
+}  // namespace
+
+Exit run_bare(const Arguments& arguments) {
+  std::optional<std::string> json;
+  try {
+    json = host::status("", places_of(arguments));
+  } catch (const Error& error) {
+    // Several run, or they are another user's: say so, and how to go on.
+    write_out(short_help());
+    write_out(fmt::format("\n{}\n", error.what()));
+    return Exit::ok;
+  }
+  if (json) {
+    show(*json, false);
+  } else {
+    write_out(short_help());
+  }
+  return Exit::ok;
+}
+
+Command status_command() {
+  return {Command::Group::look,
+          "status",
+          "[NAME]",
+          "what a tunnel does; --json for programs",
+          "what a tunnel does; NAME when several run. Exit 3: not connected",
+          run_status,
+          Options{json_option()} + place_options()};
+}
+
+Command confirm_command() {
+  return {Command::Group::tunnel,
+          "confirm",
+          "[NAME]",
+          "make one stay that was started with --try",
+          "end the trial of \"client --try\": the tunnel stays",
+          run_confirm,
+          place_options()};
+}
+
+Command version_command() {
+  return {Command::Group::other, "version",      "", "", "of vpnd and its libraries",
+          run_version,           {json_option()}};
+}
+
+Command demo_command() {
+  return {Command::Group::other,
+          "demo",
+          "",
+          "a tunnel in private namespaces, no root needed",
+          "show a tunnel at work in private namespaces; needs no root",
+          run_demo,
+          {{"--keep", "", "leave it up until ^C, and say how to look at it", &Arguments::keep},
+           verbose_option("show what server and client log")}};
 }
 
 }  // namespace vpnd

@@ -101,8 +101,6 @@ void append(List& list, const wire::PeerEntry& entry) {
       fmt::format("no peer \"{}\" in {}{}", name, list.path, plan::did_you_mean(name, names)));
 }
 
-}  // namespace
-
 Exit run_peer_add(const Arguments& arguments) {
   const auto& words = expect(arguments, 2, "add KEY NAME [--address IP] [-o FILE]");
   const std::string& name = words[1];
@@ -158,6 +156,34 @@ Exit run_peer_revoke(const Arguments& arguments) {
   wire::wipe_text(rest);
   write_out(fmt::format("revoked \"{}\"; a running server ends its session\n", words[1]));
   return Exit::ok;
+}
+
+}  // namespace
+
+Command peer_add_command() {
+  return {Command::Group::keys,
+          "peer add",
+          "KEY NAME",
+          "a key for a new client",
+          "make a key for a new client of the server that has KEY",
+          run_peer_add,
+          {{"--address", "IP", "inner IPv4 address that it always gets", &Arguments::address},
+           {"-o,--output", "FILE", "new file for the client's key", &Arguments::output}}};
+}
+
+Command peer_list_command() {
+  return {Command::Group::keys,
+          "peer list",
+          "KEY",
+          "who may connect",
+          "name, public key and pinned address of each",
+          run_peer_list,
+          {}};
+}
+
+Command peer_revoke_command() {
+  return {Command::Group::keys, "peer revoke",   "KEY NAME", "shut a client out",
+          "shut a client out",  run_peer_revoke, {}};
 }
 
 }  // namespace vpnd

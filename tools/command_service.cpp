@@ -4,17 +4,14 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <cstdlib>
-#include <filesystem>
 
 #include "tools/command.h"
+#include "tools/configuration.h"
 #include "tools/private_file.h"
 
 namespace vpnd {
 namespace {
-
-constexpr const char* kConfigFolder = "/etc/vpnd";
 
 std::string environment(const char* name) {
   const char* const value = std::getenv(name);
@@ -35,33 +32,19 @@ std::vector<std::string> cleanup(const Arguments& arguments) {
   return host::cleanup_after_service(name, places, end);
 }
 
-// Every file of that folder, or those that are named.
-std::vector<std::string> config_files(const std::vector<std::string>& named) {
-  if (!named.empty()) return named;
-  std::vector<std::string> found;
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(kConfigFolder, error)) {
-    if (entry.path().extension() == ".toml") found.push_back(entry.path().string());
-  }
-  std::ranges::sort(found);
-  return found;
-}
-
 // Whether there is a wall to put up.
-bool lock(const std::string& file, const host::Places& places) {
-  const plan::Config config = plan::config_from_toml(read_config_text(file), file);
+bool lock(const std::string& word, const Arguments& arguments) {
+  const plan::Config config = read_config(word, arguments);
   const auto* client = std::get_if<plan::ClientConfig>(&config);
   if (client == nullptr || client->kill_switch != plan::KillSwitch::always) return false;
   try {
-    const std::string interface = host::lock(*client, places);
+    const std::string interface = host::lock(*client, places_of(arguments));
     write_out(fmt::format("the wall of {} stands: nothing leaves until it runs\n", interface));
   } catch (const Error& error) {
     if (error.code() != Exit::temporary) throw;  // else it runs, and holds its wall itself
   }
   return true;
 }
-
-}  // namespace
 
 Exit run_cleanup(const Arguments& arguments) {
   const auto lines = cleanup(arguments);
@@ -77,21 +60,54 @@ Exit run_dns(const Arguments& arguments) {
 
 // One that cannot be read must not leave the others open.
 Exit run_lock(const Arguments& arguments) {
-  const host::Places places = places_of(arguments);
+  const bool named = !arguments.positional.empty();
   std::optional<Error> first;
-  for (const std::string& file : config_files(arguments.positional)) {
+  for (const std::string& word : named ? arguments.positional : config_names(arguments)) {
     try {
-      const bool walled = lock(file, places);
-      if (!walled && !arguments.positional.empty()) {
-        throw config_error(file + " has no kill switch \"always\"",
-                           "[kill_switch] mode = \"always\" holds when no tunnel runs");
-      }
+      if (lock(word, arguments) || !named) continue;
+      throw config_error(word + " has no kill switch \"always\"",
+                         "[kill_switch] mode = \"always\" holds when no tunnel runs");
     } catch (const Error& error) {
       if (!first) first = error;
     }
   }
   if (first) throw Error(*first);
   return Exit::ok;
+}
+
+}  // namespace
+
+Command cleanup_command() {
+  return {Command::Group::tunnel,
+          "cleanup",
+          "[NAME]",
+          "undo what a killed process left",
+          "undo what a dead process left, for one interface or for all",
+          run_cleanup,
+          place_options() +
+              Options{{"--after-service", "",
+                       "for a service manager: NAME is a tunnel; its kill switch is left alone",
+                       &Arguments::after_service}}};
+}
+
+Command lock_command() {
+  return {Command::Group::tunnel,
+          "lock",
+          "[NAME|FILE...]",
+          "nothing leaves until the tunnel runs (kill switch \"always\")",
+          "put up the wall of tunnels whose kill switch is \"always\"",
+          run_lock,
+          place_options() + Options{config_dir_option()}};
+}
+
+Command dns_command() {
+  return {Command::Group::other,
+          "dns",
+          "",
+          "",
+          "for vpnd-dns.service: name the resolver of tunnels that are not root's",
+          run_dns,
+          place_options()};
 }
 
 }  // namespace vpnd

@@ -5,42 +5,22 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <filesystem>
 
 #include "core/plan/suggest.h"
 #include "tools/command.h"
+#include "tools/configuration.h"
 #include "tools/private_file.h"
 
 namespace vpnd {
 namespace {
 
-std::string from_environment(const char* name) {
-  const char* value = std::getenv(name);
-  if (value == nullptr) return {};
-  // A service manager may name several folders, separated by colons; the first is ours.
-  const std::string all(value);
-  return all.substr(0, all.find(':'));
-}
-
-std::string place(const std::string& option, const char* variable, const char* otherwise) {
-  if (!option.empty()) return std::filesystem::absolute(option).string();
-  std::string managed = from_environment(variable);
-  return managed.empty() ? otherwise : managed;
-}
-
-plan::Config config_from_file(std::span<const std::string> words) {
-  if (words.size() != 1) {
-    throw usage_error(words.empty() ? "run needs a configuration file"
-                                    : fmt::format("\"{}\" is one argument too many", words[1]),
-                      "usage: vpnd run FILE");
-  }
-  return plan::config_from_toml(read_config_text(words[0]), words[0]);
-}
-
-plan::Config configuration(Command command, std::span<const std::string> words) {
-  if (command == Command::server) return plan::server_from_arguments(words);
-  if (command == Command::client) return plan::client_from_arguments(words);
-  return config_from_file(words);
+// The only NAME|FILE.
+plan::Config configured(const Arguments& arguments, std::span<const std::string> words) {
+  const std::string& command = arguments.command->path;
+  if (words.size() == 1) return read_config(words[0], arguments);
+  throw usage_error(words.empty() ? fmt::format("{} needs a configuration", command)
+                                  : fmt::format("\"{}\" is one argument too many", words[1]),
+                    fmt::format("usage: vpnd {} {}", command, arguments.command->form));
 }
 
 plan::LogFormat log_format_of(const std::string& word) {
@@ -80,7 +60,7 @@ void client_options(plan::ClientConfig& client, const Arguments& arguments) {
 
 void apply_options(plan::Config& config, const Arguments& arguments) {
   auto& common = std::visit([](auto& c) -> plan::Common& { return c; }, config);
-  if (arguments.mtu) common.mtu = *arguments.mtu;
+  if (arguments.mtu) common.mtu = static_cast<Mtu>(*arguments.mtu);
   if (arguments.verbose > 0) common.log_level = Level::debug;
   if (arguments.quiet) common.log_level = Level::warning;
   if (!arguments.log_format.empty()) common.log_format = log_format_of(arguments.log_format);
@@ -106,21 +86,7 @@ std::string plan_for(plan::Config config) {
   return text;
 }
 
-}  // namespace
-
-host::Places places_of(const Arguments& arguments) {
-  return {place(arguments.state_dir, "STATE_DIRECTORY", "/var/lib/vpnd"),
-          place(arguments.run_dir, "RUNTIME_DIRECTORY", "/run/vpnd")};
-}
-
-std::string argument_or(const Arguments& arguments, const char* otherwise) {
-  const auto& words = arguments.positional;
-  if (words.size() > 1) throw usage_error(fmt::format("\"{}\" is one argument too many", words[1]));
-  return words.empty() ? otherwise : words.front();
-}
-
-Exit run_tunnel(const Arguments& arguments) {
-  plan::Config config = configuration(arguments.command, arguments.positional);
+Exit keep(plan::Config config, const Arguments& arguments) {
   apply_options(config, arguments);
   host::Caution caution;
   caution.try_for = std::chrono::seconds(arguments.try_for.value_or(0));
@@ -132,18 +98,91 @@ Exit run_tunnel(const Arguments& arguments) {
   return host::keep(config, places_of(arguments), caution);
 }
 
+Exit run_server(const Arguments& arguments) {
+  return keep(plan::server_from_arguments(arguments.positional), arguments);
+}
+
+Exit run_client(const Arguments& arguments) {
+  return keep(plan::client_from_arguments(arguments.positional), arguments);
+}
+
+Exit run_run(const Arguments& arguments) {
+  return keep(configured(arguments, arguments.positional), arguments);
+}
+
 Exit run_plan(const Arguments& arguments) {
-  std::span<const std::string> words = arguments.positional;
-  Command command = Command::run;
-  if (!words.empty() && words.front() == "server") command = Command::server;
-  if (!words.empty() && words.front() == "client") command = Command::client;
+  const std::span<const std::string> words = arguments.positional;
   if (words.empty()) {
-    throw usage_error("plan needs to know what for",
-                      "usage: vpnd plan server KEY ... | client KEY HOST ... | FILE");
+    throw usage_error("plan needs to know what for", "usage: vpnd plan " + arguments.command->form);
   }
-  if (command != Command::run) words = words.subspan(1);
-  write_out(plan_for(configuration(command, words)));
+  plan::Config config;
+  if (words.front() == "server") {
+    config = plan::server_from_arguments(words.subspan(1));
+  } else if (words.front() == "client") {
+    config = plan::client_from_arguments(words.subspan(1));
+  } else {
+    config = configured(arguments, words);
+  }
+  write_out(plan_for(std::move(config)));
   return Exit::ok;
+}
+
+Options client_options() {
+  return {{"--timeout", "SEC", "give up if never connected for so long; 0: never",
+           &Arguments::timeout, 0, 86400},
+          {"--kill-switch", "MODE",
+           "on, session, always or off: what becomes of traffic past the tunnel",
+           &Arguments::kill_switch},
+          {"--try", "SEC", "take it all back after so long, unless confirmed", &Arguments::try_for,
+           1, 86400},
+          {"--accept-risk", "RISK", "lose-ssh: start although it cuts this very SSH connection",
+           &Arguments::accepted_risk},
+          {"--keep-inbound", "", "answer past the tunnel who connects to this host past it",
+           &Arguments::keep_inbound},
+          {"--exclude", "PREFIX", "leave this prefix out of the tunnel; may be repeated",
+           &Arguments::exclude}};
+}
+
+}  // namespace
+
+Command server_command() {
+  return {Command::Group::tunnel,
+          "server",
+          "KEY [ADDR] [PORT] [TUN] [LOCAL-IP] [REMOTE-IP] [EXT-IP]",
+          "",
+          "wait for clients, until ^C",
+          run_server,
+          running_options()};
+}
+
+Command client_command() {
+  return {Command::Group::tunnel,
+          "client",
+          "KEY HOST [PORT] [TUN] [LOCAL-IP] [REMOTE-IP] [GATEWAY]",
+          "",
+          "connect to a server, until ^C",
+          run_client,
+          running_options() + client_options()};
+}
+
+Command run_command() {
+  return {Command::Group::tunnel,
+          "run",
+          "NAME|FILE",
+          "a tunnel that a file describes",
+          "bring up the tunnel of /etc/vpnd/NAME.toml, or of FILE, until ^C; see vpnd.toml(5)",
+          run_run,
+          running_options() + Options{config_dir_option()}};
+}
+
+Command plan_command() {
+  return {Command::Group::look,
+          "plan",
+          "server KEY ... | client KEY HOST ... | NAME|FILE",
+          "what server, client or run would change",
+          "print each change that would be made, and make none",
+          run_plan,
+          {config_dir_option()}};
 }
 
 }  // namespace vpnd

@@ -10,54 +10,12 @@
 #include "core/wire/key_issue.h"
 #include "tools/arguments.h"
 #include "tools/command.h"
-#include "tools/private_file.h"
 
 namespace vpnd {
 namespace {
 
 Exit run(const Arguments& arguments) {
-  switch (arguments.command) {
-    case Command::none:
-      return run_bare(arguments);
-    case Command::help:
-      write_out(arguments.help);
-      return Exit::ok;
-    case Command::version:
-      return run_version(arguments);
-    case Command::genkey:
-      return run_genkey(arguments);
-    case Command::pubkey:
-      return run_pubkey(arguments);
-    case Command::fingerprint:
-      return run_fingerprint(arguments);
-    case Command::peer_add:
-      return run_peer_add(arguments);
-    case Command::peer_list:
-      return run_peer_list(arguments);
-    case Command::peer_revoke:
-      return run_peer_revoke(arguments);
-    case Command::server:
-    case Command::client:
-    case Command::run:
-      return run_tunnel(arguments);
-    case Command::plan:
-      return run_plan(arguments);
-    case Command::status:
-      return run_status(arguments);
-    case Command::check:
-      return run_check(arguments);
-    case Command::confirm:
-      return run_confirm(arguments);
-    case Command::cleanup:
-      return run_cleanup(arguments);
-    case Command::dns:
-      return run_dns(arguments);
-    case Command::lock:
-      return run_lock(arguments);
-    case Command::demo:
-      return run_demo(arguments);
-  }
-  return Exit::software;
+  return arguments.command == nullptr ? run_bare(arguments) : arguments.command->run(arguments);
 }
 
 // "vpnd: what is wrong", then what to do about it, indented.

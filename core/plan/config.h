@@ -110,8 +110,9 @@ using Config = std::variant<ClientConfig, ServerConfig>;
 ServerConfig server_from_arguments(std::span<const std::string> args);
 ClientConfig client_from_arguments(std::span<const std::string> args);
 
-// `name` is the path as the user wrote it, for messages ("home.toml:2:2: unknown key ..."), and its
-// folder is where a relative key path starts. Throws Error (Exit::config).
+// `name` is the path as the user wrote it, for messages ("home.toml:2:2: unknown key ..."). Its
+// folder is where a relative key path starts, and its stem is the tunnel's name and, unless the
+// file has another or the stem cannot be one, the interface's. Throws Error (Exit::config).
 Config config_from_toml(std::string_view text, const std::string& name);
 
 // Every key with its value, as TOML that reads back to the same configuration. Values that are only

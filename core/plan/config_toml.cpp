@@ -79,11 +79,14 @@ class Reader {
     out.name = stem(file_);
     key(out);
     const Section interface = section("interface");
-    if (const auto name = interface.text("name"); name && *name != "auto") {
+    const auto name = interface.text("name");
+    if (name && *name != "auto") {
       if (!valid_interface_name(*name)) {
         interface.fail("name", fmt::format("\"{}\" cannot be the name of an interface", *name));
       }
       out.interface = *name;
+    } else if (!name && valid_interface_name(out.name)) {
+      out.interface = out.name;
     }
     // Below 1280 a device has no IPv6 (RFC 8200 5).
     if (const auto mtu = interface.integer("mtu", 1280, 65535)) out.mtu = static_cast<Mtu>(*mtu);

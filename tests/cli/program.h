@@ -36,5 +36,19 @@ std::vector<std::string> files_here();      // sorted names
 void enter_network();
 
 std::vector<std::string> lines(const std::string& text);
+std::vector<std::string> words(const std::string& line);  // separated by blanks
+
+// What "help" says there is.
+struct Option {
+  std::vector<std::string> names;  // "-v", "--verbose"
+  std::string value;               // what stands for it; empty: none
+};
+struct Command {
+  std::string path;                // "peer add"
+  std::vector<std::string> words;  // "peer", "add"
+  std::string form;                // "KEY NAME"
+  std::vector<Option> options;     // without -h
+};
+std::vector<Command> commands();
 
 }  // namespace cli

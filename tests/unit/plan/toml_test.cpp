@@ -14,11 +14,11 @@ using namespace vpnd::test;
 
 Test(toml, smallest_files_equal_the_positional_forms) {
   auto c = client_from_arguments(std::vector<std::string>{"k", "h", "1"});
-  c.name = "home";
+  c.name = c.interface = "home";
   c.timeout = std::chrono::seconds{0};  // only a client on a terminal gives up
   cr_assert(client("") == c);
   auto s = server_from_arguments(std::vector<std::string>{"k"});
-  s.name = "home";
+  s.name = s.interface = "home";
   cr_assert(server("") == s);
 }
 
@@ -202,6 +202,17 @@ Test(toml, the_name_and_the_key_come_from_the_files_place) {
   auto absolute = kServer;
   absolute.replace(absolute.find("\"k\""), 3, "\"/root/k\"");
   cr_assert_eq(std::get<ServerConfig>(config_from_toml(absolute, "a/b.toml")).key, "/root/k");
+}
+
+Test(toml, the_interface_is_called_as_the_file) {
+  const auto interface = [](const std::string& file, const std::string& more) {
+    return std::get<ClientConfig>(config_from_toml(kClient + more, file)).interface;
+  };
+  cr_assert_eq(interface("/etc/vpnd/home.toml", ""), "home");
+  cr_assert_eq(interface("/etc/vpnd/home.toml", "interface.name = \"vpn7\"\n"), "vpn7");
+  cr_assert_eq(interface("/etc/vpnd/home.toml", "interface.name = \"auto\"\n"), "");
+  cr_assert_eq(interface("/etc/vpnd/home-of-the-family.toml", ""), "", "too long for the kernel");
+  cr_assert_eq(interface("/etc/vpnd/all.toml", ""), "", "it means something else to the kernel");
 }
 
 Test(toml, every_key_is_in_the_effective_text) {

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: ISC
+#pragma once
+
+// Which file a command's NAME|FILE means, and what it says. A word with a '/' in it, or that ends
+// in ".toml", is a FILE; any other is a NAME, of NAME.toml in the folder of configurations: that of
+// --config-dir, else of the service manager (CONFIGURATION_DIRECTORY), else /etc/vpnd.
+
+#include <string>
+#include <vector>
+
+#include "core/plan/config.h"
+#include "tools/arguments.h"
+
+namespace vpnd {
+
+bool is_config_file(const std::string& word) noexcept;
+std::string config_folder(const Arguments&);
+// Of a FILE, the word itself.
+std::string config_path(const std::string& word, const Arguments&);
+// Throws Error (Exit::config; Exit::usage for a word that can be neither).
+plan::Config read_config(const std::string& word, const Arguments&);
+// Every NAME that has a file, sorted. Empty as well if the folder cannot be read.
+std::vector<std::string> config_names(const Arguments&);
+
+}  // namespace vpnd
