@@ -9,6 +9,7 @@
 // any common interface would lie about one of them. Each host has a driver of its own.
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -115,12 +116,16 @@ class Machine {
 // nothing.
 std::string plan_text(const plan::Plan&);
 
+// Called once: a client is connected, a server listens. `interface` is its name.
+using Running = std::function<void(const std::string& interface)>;
+
 // How not to lock an administrator out of a machine that is far away.
 struct Caution {
   // Take everything back after so long, unless somebody confirms. Zero: no trial.
   std::chrono::seconds try_for{};
   // Begin even if the remote shell this runs in would be cut.
   bool may_lose_ssh = false;
+  Running running = {};  // who wants to know that it runs; none: nobody
 };
 
 // Runs a client or a server in the foreground until it ends: keeper, engine and all. Returns what
@@ -128,6 +133,19 @@ struct Caution {
 Exit keep(const plan::Config&, const Places&, const Caution&);
 // What goes before a line of that level on the standard error. Empty, unless somebody reads it.
 std::string log_prefix(Level);
+// Carries `body`, a keep(), out in a process of its own, which outlives this one once it has called
+// what it is given. `log`: the file for its lines; empty: the journal. Returns in both processes.
+// In this one: Exit::ok, after calling `running`; throws Error for what stopped the other one
+// before that, with its exit code, line and remedy, and then nothing is left of it. A signal to
+// this process stops the other one until then. In the other one: what `body` returned or threw.
+using Body = std::function<Exit(const Running&)>;
+Exit in_background(const Body& body, const std::string& log, const Running& running);
+bool runs(const std::string& name, const Places&);  // does anything of exactly that name answer?
+bool journal_listens();                             // on this host, to this process
+// Stops a running tunnel, and returns when its process is gone and everything was taken back.
+// False: nothing of that name runs. Throws Error: Exit::permission if it is another user's,
+// Exit::temporary if it takes longer than `patience`.
+bool stop(const std::string& name, const Places&, std::chrono::seconds patience);
 // Ends the trial of a running tunnel: it stays. The name as for status(). False: nothing runs.
 bool confirm(const std::string& name, const Places&);
 

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -161,6 +162,15 @@ std::vector<std::string> control_names(const std::string& directory) {
   }
   std::ranges::sort(names);
   return names;
+}
+
+Fd process_of(const std::string& directory, const std::string& name) {
+  // As long as it has not hung up its number is nobody else's.
+  const Fd fd = connect_to(path_of(directory, name));
+  ucred who{};
+  socklen_t size = sizeof who;
+  if (!fd || getsockopt(fd.get(), SOL_SOCKET, SO_PEERCRED, &who, &size) < 0) return {};
+  return Fd(static_cast<int>(syscall(SYS_pidfd_open, who.pid, 0)));
 }
 
 std::optional<std::string> ask(const std::string& directory, const std::string& name,

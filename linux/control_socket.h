@@ -54,6 +54,8 @@ class ControlSocket {
 // ---- the other end
 // Names that answer in the directory.
 std::vector<std::string> control_names(const std::string& directory);
+// A pidfd of the process that answers there. Empty: nobody does.
+Fd process_of(const std::string& directory, const std::string& name);
 std::optional<std::string> ask(const std::string& directory, const std::string& name, Request);
 
 }  // namespace vpnd::nl

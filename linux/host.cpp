@@ -214,6 +214,7 @@ Exit run(plan::Config config, const Places& places, const Caution& caution,
   plan::Keeper keeper(machine, std::move(config), std::move(endpoints));
   keeper.prepare();
   nl::KeeperLoop loop(keeper, std::move(files), signals, nl::loop_choice(), caution.try_for);
+  loop.when_running(caution.running);
   const plan::action::Finish end = loop.run();
   if (loop.stands()) leave_standing(machine);
   emit({.kind = EventKind::reverted, .text = "stopped; every change was taken back"});

@@ -62,12 +62,20 @@ plan::action::Finish KeeperLoop::run() {
         try_for_.count(), keeper_.common().interface);
   }
   start_engine();
-  while (!finish_) wait();
+  while (!finish_) {
+    wait();
+    tell_running();
+  }
   end_engine();
   if (stands_) return *finish_;
   Signals::let_through();
   keeper_.revert();
   return *finish_;
+}
+
+void KeeperLoop::tell_running() {
+  const bool runs = keeper_.is_server() ? keeper_.engine_ready() : keeper_.was_up();
+  if (runs && running_) std::exchange(running_, {})(keeper_.common().interface);
 }
 
 // ---- the engine's process

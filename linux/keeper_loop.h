@@ -38,6 +38,8 @@ class KeeperLoop {
   KeeperLoop& operator=(const KeeperLoop&) = delete;
   ~KeeperLoop();
 
+  // To be told that it runs; before run().
+  void when_running(host::Running running) { running_ = std::move(running); }
   // Until a signal or an end; everything is reverted when it returns, unless it stands.
   plan::action::Finish run();
   // All that was applied is left as it is: the process is to end without destroying it.
@@ -78,6 +80,7 @@ class KeeperLoop {
   void end_trial();
   void stop();
   void answer_status();
+  void tell_running();
   TimePoint next_deadline() const noexcept;
 
   plan::Keeper& keeper_;
@@ -104,6 +107,7 @@ class KeeperLoop {
   bool told_to_end_ = false, stands_ = false;
   TimePoint log_status_by_ = kNever;
   std::uint64_t log_report_ = 0;
+  host::Running running_;
   std::optional<plan::action::Finish> finish_;
 };
 

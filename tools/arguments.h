@@ -16,11 +16,13 @@ struct Arguments {
   std::vector<std::string> positional;
 
   bool json = false, keep = false;
+  bool config = false, effective = false;  // check
   bool shared_key = false, server_key = false;
   std::string output;   // peer add -o
   std::string address;  // peer add --address
 
   std::string state_dir, run_dir, config_dir;  // empty: the default places
+  std::string log_file;                        // up
   std::optional<unsigned> timeout;             // seconds
   std::string kill_switch;                     // client; empty: as configured
   bool keep_inbound = false;

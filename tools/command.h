@@ -46,6 +46,8 @@ struct Command {
 Command server_command();
 Command client_command();
 Command run_command();
+Command up_command();
+Command down_command();
 Command plan_command();
 Command status_command();
 Command check_command();

@@ -60,6 +60,24 @@ plan::Config read_config(const std::string& word, const Arguments& arguments) {
   return plan::config_from_toml(read_config_text(path), path);
 }
 
+plan::Config only_config(const Arguments& arguments, std::span<const std::string> words) {
+  const Command& command = *arguments.command;
+  if (words.size() == 1) return read_config(words[0], arguments);
+  throw usage_error(words.empty() ? fmt::format("{} needs a configuration", command.path)
+                                  : fmt::format("\"{}\" is one argument too many", words[1]),
+                    fmt::format("usage: vpnd {} {}", command.path, command.form));
+}
+
+std::string interface_of(const std::string& word, const Arguments& arguments) {
+  if (!is_config_file(word) && host::runs(word, places_of(arguments))) return word;
+  std::error_code none;
+  if (!fs::exists(config_path(word, arguments), none)) return word;
+  const plan::Config config = read_config(word, arguments);
+  const auto& name =
+      std::visit([](const auto& c) -> const std::string& { return c.interface; }, config);
+  return name.empty() ? word : name;
+}
+
 std::vector<std::string> config_names(const Arguments& arguments) {
   std::vector<std::string> names;
   std::error_code failed;

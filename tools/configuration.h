@@ -5,6 +5,7 @@
 // in ".toml", is a FILE; any other is a NAME, of NAME.toml in the folder of configurations: that of
 // --config-dir, else of the service manager (CONFIGURATION_DIRECTORY), else /etc/vpnd.
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,11 @@ std::string config_folder(const Arguments&);
 std::string config_path(const std::string& word, const Arguments&);
 // Throws Error (Exit::config; Exit::usage for a word that can be neither).
 plan::Config read_config(const std::string& word, const Arguments&);
+// The same for a command whose only argument that is. `words`: its arguments, or those of them.
+plan::Config only_config(const Arguments&, std::span<const std::string> words);
+// By which a running tunnel answers: the word itself if one does, else what the file of that NAME
+// or FILE calls its interface, else the word.
+std::string interface_of(const std::string& word, const Arguments&);
 // Every NAME that has a file, sorted. Empty as well if the folder cannot be read.
 std::vector<std::string> config_names(const Arguments&);
 
