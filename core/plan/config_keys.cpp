@@ -166,8 +166,9 @@ std::optional<std::int64_t> Section::integer(std::string_view key, std::int64_t 
   const TomlNode* node = of_kind(key, TomlNode::Kind::integer);
   if (node == nullptr) return std::nullopt;
   if (node->integer < least || node->integer > most) {
-    fail(*node, fmt::format("\"{}{}\" must be from {} to {}, not {}", path_, key, least, most,
-                            node->integer));
+    const std::string range =
+        least == most ? std::to_string(least) : fmt::format("from {} to {}", least, most);
+    fail(*node, fmt::format("\"{}{}\" must be {}, not {}", path_, key, range, node->integer));
   }
   return node->integer;
 }

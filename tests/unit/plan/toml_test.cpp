@@ -72,7 +72,7 @@ Test(toml, what_is_missing_or_no_toml) {
       "mode = \"sever\"\n",
       "home.toml:1:8: \"mode\" must be one of \"client\", \"server\", not \"sever\" (did you mean "
       "\"server\"?)");
-  expect("version = 2\nmode = \"server\"\n", "home.toml:1:11: \"version\" must be from 1 to 1");
+  expect("version = 2\nmode = \"server\"\n", "home.toml:1:11: \"version\" must be 1, not 2");
   expect("mode = \"server\"\n", "home.toml:1:1: \"identity.key\" is missing");
   expect("mode = \"server\"\n[identity]\n", "home.toml:2:1: \"identity.key\" is missing");
   expect("mode = \"client\"\nidentity.key = \"k\"\n", "home.toml:1:1: [[peer]] needs an");
