@@ -133,7 +133,7 @@ void Keeper::tell_applied() {
   if (std::exchange(changes_told_, changes) == changes) return;
   emit({.kind = EventKind::applied,
         .level = Level::info,
-        .text = fmt::format("{} changes of this host are in place", changes)});
+        .text = fmt::format("changes of this host in place: {}", changes)});
 }
 
 void Keeper::settle(Posture posture, const std::optional<wire::Lease>& lease) {
