@@ -19,6 +19,7 @@
 #include "core/plan/applied.h"
 #include "core/plan/config.h"
 #include "core/plan/leak.h"
+#include "core/plan/lowered.h"
 #include "core/plan/plan.h"
 
 namespace vpnd::host {
@@ -112,9 +113,8 @@ class Machine {
   std::unique_ptr<State> state_;
 };
 
-// The plan as the host would carry it out, one line for each change, with warnings; changes
-// nothing.
-std::string plan_text(const plan::Plan&);
+// The plan as the host would carry it out; changes nothing.
+plan::Lowered lowered(const plan::Plan&);
 
 // Called once: a client is connected, a server listens. `interface` is its name.
 using Running = std::function<void(const std::string& interface)>;

@@ -157,6 +157,8 @@ NftTable render(const Wall&);
 void keep_inbound(NftTable&, const std::string& interface, Fwmark);
 
 std::string wall_name(const std::string& interface);  // "vpnd_vpn0_wall"
-std::string text(const NftRule&);                     // in the nft language, for messages
+// In the nft language: for messages, and for whoever makes the same with nft.
+std::string text(const NftRule&);
+std::string text(const NftTable&, const std::string& comment);
 
 }  // namespace vpnd::nl

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: ISC
 #include <fmt/format.h>
 
+#include <array>
+
 #include "linux/filter.h"
 
 namespace vpnd::nl {
@@ -19,12 +21,20 @@ std::string match_text(const NftFamily& m) {
   return m.family == Family::v4 ? "meta nfproto ipv4" : "meta nfproto ipv6";
 }
 
+std::string prefix_text(const Prefix& p) {
+  return p.length == p.address.bits() ? p.address.text() : p.masked().text();
+}
+
+// In an arp table the network header is that of ARP, and the addresses are those it tells of.
+std::string arp_match_text(const NftAddress& m) {
+  return fmt::format("arp {} ip {}{}", m.side == NftAddress::Side::source ? "saddr" : "daddr",
+                     m.not_equal ? "!= " : "", prefix_text(m.prefix));
+}
+
 std::string match_text(const NftAddress& m) {
-  const Address& address = m.prefix.address;
-  const bool host = m.prefix.length == address.bits();
-  return fmt::format("{} {} {}{}", ip_word(address.family()),
+  return fmt::format("{} {} {}{}", ip_word(m.prefix.address.family()),
                      m.side == NftAddress::Side::source ? "saddr" : "daddr",
-                     m.not_equal ? "!= " : "", host ? address.text() : m.prefix.masked().text());
+                     m.not_equal ? "!= " : "", prefix_text(m.prefix));
 }
 
 std::string match_text(const NftProtocol& m) {
@@ -92,7 +102,8 @@ std::string action_text(const NftSetConnectionMark& a) {
   return fmt::format("ct mark set {}", a.value);
 }
 std::string action_text(const NftLog& a) {
-  return fmt::format("limit rate {}/minute log prefix \"{}\"", a.per_minute, a.prefix);
+  return fmt::format("limit rate {0}/minute burst {0} packets log prefix \"{1}\"", a.per_minute,
+                     a.prefix);
 }
 
 std::string action_text(const NftAccept&) {
@@ -117,14 +128,53 @@ std::string action_text(const NftTranslate& a) {
   return a.ports ? words + " fully-random" : words;
 }
 
+std::string text_in(const NftRule& rule, NftTable::Kind kind) {
+  std::string line;
+  for (const NftMatch& match : rule.matches) {
+    const auto* address = std::get_if<NftAddress>(&match);
+    line += kind == NftTable::Kind::arp && address != nullptr
+                ? arp_match_text(*address)
+                : std::visit([](const auto& m) { return match_text(m); }, match);
+    line += " ";
+  }
+  if (rule.counted) line += "counter ";
+  return line + std::visit([](const auto& a) { return action_text(a); }, rule.action);
+}
+
+const char* hook_word(NftChain::Hook hook) {
+  constexpr std::array kWords{"prerouting", "input", "forward", "output", "postrouting", "input"};
+  return kWords[static_cast<std::size_t>(hook)];
+}
+
+std::string chain_text(const NftChain& chain, NftTable::Kind kind) {
+  constexpr std::array kTypes{"filter", "nat", "route"};
+  std::string out = fmt::format("  chain {} {{\n    type {} hook {} priority {}; policy accept;\n",
+                                chain.name, kTypes[static_cast<std::size_t>(chain.type)],
+                                hook_word(chain.hook), chain.priority);
+  for (const NftRule& rule : chain.rules) {
+    out += "    " + text_in(rule, kind);
+    if (!rule.comment.empty()) out += fmt::format(" comment \"{}\"", rule.comment);
+    out += "\n";
+  }
+  return out + "  }\n";
+}
+
 }  // namespace
 
 std::string text(const NftRule& rule) {
-  std::string line;
-  for (const NftMatch& match : rule.matches)
-    line += std::visit([](const auto& m) { return match_text(m); }, match) + " ";
-  if (rule.counted) line += "counter ";
-  return line + std::visit([](const auto& a) { return action_text(a); }, rule.action);
+  return text_in(rule, NftTable::Kind::inet);
+}
+
+std::string text(const NftTable& table, const std::string& comment) {
+  std::string out =
+      fmt::format("table {} {} {{\n  comment \"{}\"\n",
+                  table.kind == NftTable::Kind::arp ? "arp" : "inet", table.name, comment);
+  for (const NftSet& set : table.sets) {
+    out += fmt::format("  set {} {{ type {}; size {}; flags dynamic; }}\n", set.name,
+                       set.family == Family::v4 ? "ipv4_addr" : "ipv6_addr", set.size);
+  }
+  for (const NftChain& chain : table.chains) out += chain_text(chain, table.kind);
+  return out + "}\n";
 }
 
 }  // namespace vpnd::nl

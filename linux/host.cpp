@@ -272,17 +272,6 @@ bool confirm(const std::string& name, const Places& places) {
   return !running.empty() && nl::ask(places.run, running, nl::Request::confirm).has_value();
 }
 
-std::string plan_text(const plan::Plan& plan) {
-  nl::Host host;
-  const nl::HostFacts facts = host.facts_for(plan);
-  std::string out = plan::print(plan) + "\n";
-  for (const nl::Object& object : nl::lower(plan, facts)) out += nl::describe(object) + "\n";
-  const auto warnings = nl::warnings(plan, facts);
-  if (!warnings.empty()) out += "\n";
-  for (const std::string& w : warnings) out += "! " + w + "\n";
-  return out;
-}
-
 std::vector<Endpoint> resolve(const std::string& host, std::uint16_t port) {
   if (const auto address = Address::parse(host)) return {{*address, port}};
   addrinfo hints{};

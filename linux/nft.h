@@ -83,6 +83,8 @@ std::vector<std::string> our_abandoned_tables(NftSocket&);  // throws Error
 // Two rules, in and out, before all others of that chain, or of DOCKER-USER when the chain jumps
 // there. Throws Error; Exit::permission when the table has an owner.
 void insert(NftSocket&, const ForeignAccept&);
+// Which of the two it would be.
+std::string chain_for(NftSocket&, const ForeignAccept&);
 // True when none is left. Found by our comment; when there is none with it, by content, since a
 // reload may lose the comment.
 bool remove(NftSocket&, const ForeignAccept&) noexcept;

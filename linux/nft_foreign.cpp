@@ -89,6 +89,10 @@ void insert(NftSocket& socket, const ForeignAccept& a) {
   fail(*refusal);
 }
 
+std::string chain_for(NftSocket& socket, const ForeignAccept& a) {
+  return target_chain(rules_of(socket, a), a);
+}
+
 bool remove(NftSocket& socket, const ForeignAccept& a) noexcept {
   try {
     NftBatch batch;

@@ -45,21 +45,6 @@ const char* type_word(Route::Type type) noexcept {
   return "";
 }
 
-std::string setting_name(int index) {
-  switch (index) {
-    case 1:
-      return "forwarding";
-    case 8:
-      return "rp_filter";
-    case 19:
-      return "arp_ignore";
-    case 24:
-      return "src_valid_mark";
-    default:
-      return fmt::format("setting {}", index);
-  }
-}
-
 std::string line(const FilterTable& t) {
   std::string out = fmt::format("+ nft   table inet vpnd_{}", t.interface);
   const char* between = ": ";
@@ -145,7 +130,10 @@ std::string line(const Rule& r) {
   if (r.mark) {
     out += fmt::format(" {}fwmark {}", r.invert ? "not " : "", static_cast<std::uint32_t>(*r.mark));
   }
-  if (r.to) out += fmt::format(" to {} tcp port {}", r.to->address.text(), r.to->port);
+  if (r.to) {
+    out +=
+        fmt::format(" to {} {} port {}", r.to->address.text(), r.udp ? "udp" : "tcp", r.to->port);
+  }
   if (r.root_only) out += " of uid 0";
   out += " -> table " + table_name(r.table);
   if (r.suppress_default) out += " but its default";
@@ -170,6 +158,21 @@ std::string line(const DnsServers& d) {
 }
 
 }  // namespace
+
+std::string setting_name(int index) {
+  switch (index) {
+    case 1:
+      return "forwarding";
+    case 8:
+      return "rp_filter";
+    case 19:
+      return "arp_ignore";
+    case 24:
+      return "src_valid_mark";
+    default:
+      return fmt::format("setting {}", index);
+  }
+}
 
 std::string describe(const Object& object) {
   return std::visit([](const auto& o) { return line(o); }, object);

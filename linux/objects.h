@@ -171,6 +171,8 @@ struct HostFacts {
   std::vector<DropChain> drop_chains;  // forward hook, policy drop, not ours
 };
 
+// Of a LinkSetting, as /proc/sys/net/ipv4/conf calls it.
+std::string setting_name(int index);
 // One line: "+ rule 30001 not fwmark 42069 -> table 42069 (v4)".
 std::string describe(const Object&);
 

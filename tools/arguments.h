@@ -20,6 +20,7 @@ struct Arguments {
   bool shared_key = false, server_key = false;
   std::string output;   // peer add -o
   std::string address;  // peer add --address
+  std::string format;   // plan; empty: text
 
   std::string state_dir, run_dir, config_dir;  // empty: the default places
   std::string log_file;                        // up

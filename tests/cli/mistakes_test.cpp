@@ -176,6 +176,17 @@ Test(mistakes, plan_changes_nothing) {
   const Outcome client = cli::run({"plan", "client", "vpn.key", "192.0.2.1"});
   cr_assert_eq(client.code, 0, "%s", client.err.c_str());
   cr_assert_neq(client.out.find("42069"), std::string::npos);
+  const Words words{"plan", "client", "vpn.key", "192.0.2.1", "--exclude", "198.51.100.7"};
+  const auto in_format = [&](const char* format) {
+    Words all = words;
+    all.push_back(std::string("--format=") + format);
+    const Outcome outcome = cli::run(all);
+    cr_assert_eq(outcome.code, 0, "%s", outcome.err.c_str());
+    return outcome.out;
+  };
+  cr_assert(in_format("json").starts_with("{\"schema\":\"vpnd.plan/1\""));
+  cr_assert_neq(in_format("ip").find("ip -4 route add throw 198.51.100.7"), std::string::npos);
+  cr_assert_eq(in_format("text"), cli::run(words).out);
   cr_assert(vpnd::demo::differences(before, vpnd::demo::take_state()).empty());
 }
 
