@@ -18,6 +18,7 @@
 #include "core/base/error.h"
 #include "core/plan/applied.h"
 #include "core/plan/config.h"
+#include "core/plan/doctor.h"
 #include "core/plan/leak.h"
 #include "core/plan/lowered.h"
 #include "core/plan/plan.h"
@@ -180,6 +181,11 @@ std::optional<std::string> status(const std::string& name, const Places&);
 // behind. The name as for status(); nullopt: nothing of that name runs. Throws Error: not
 // permitted, not a client, or a device that cannot be watched.
 std::optional<plan::LeakReport> check(const std::string& name, const Places&);
+
+// Looks whether this host carries a tunnel, and whether the one of that name, if it runs, is as it
+// should be. The name as for status(); a configuration tells more. Changes nothing. Throws Error
+// where the kernel does not answer at all.
+plan::Findings doctor(const std::string& name, const std::optional<plan::Config>&, const Places&);
 
 // A client's server, or a server's own bind name, as addresses. Throws Error (Exit::unavailable).
 std::vector<Endpoint> resolve(const std::string& host, std::uint16_t port);

@@ -22,6 +22,7 @@ struct Link {
   std::optional<std::uint8_t> gen_mode;  // how IPv6 makes its link-local address; nullopt: no IPv6
   std::vector<std::int32_t> devconf4;    // net.ipv4.conf.<name>.*, by number (1 is forwarding)
   bool bridge = false;
+  std::string kind;  // "tun", "wireguard", "bridge"; empty: of no kind that the kernel names
   bool up() const noexcept;
   int setting(int number) const noexcept;  // 0 for one that the kernel does not know
 };

@@ -34,7 +34,8 @@ std::optional<Link> parse_link(const nlmsghdr* h) {
   link.devconf4 = numbers(families.nested(AF_INET).bytes(IFLA_INET_CONF));
   const Attributes six = families.nested(AF_INET6);
   if (six.has(IFLA_INET6_ADDR_GEN_MODE)) link.gen_mode = six.u8(IFLA_INET6_ADDR_GEN_MODE);
-  link.bridge = at.nested(IFLA_LINKINFO).text(IFLA_INFO_KIND) == "bridge";
+  link.kind = at.nested(IFLA_LINKINFO).text(IFLA_INFO_KIND);
+  link.bridge = link.kind == "bridge";
   return link;
 }
 

@@ -51,6 +51,7 @@ Command down_command();
 Command plan_command();
 Command status_command();
 Command check_command();
+Command doctor_command();
 Command confirm_command();
 Command cleanup_command();
 Command lock_command();

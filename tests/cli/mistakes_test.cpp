@@ -190,6 +190,12 @@ Test(mistakes, plan_changes_nothing) {
   cr_assert(vpnd::demo::differences(before, vpnd::demo::take_state()).empty());
 }
 
+Test(mistakes, the_doctor_of_nobody) {
+  start();
+  expect({"doctor", "nosuch"}, 78, "nosuch");
+  expect({"doctor", "nosuch.toml"}, 78, "nosuch.toml");
+}
+
 Test(mistakes, nothing_to_clean_up) {
   start();
   const Outcome outcome = cli::run(with_places({"cleanup"}));

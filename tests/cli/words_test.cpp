@@ -97,6 +97,8 @@ Test(words, mistakes_are_usage_errors_of_one_line_and_a_remedy) {
       {"status", "--nonsense"},
       {"status", "a", "b"},
       {"check", "a", "b"},
+      {"doctor", "a", "b"},
+      {"doctor", "--fix"},
       {"server"},
       {"client"},
       {"client", "vpn.key"},

@@ -85,7 +85,7 @@ void wait_for_device(const plan::Plan& plan) {
 }
 
 struct Made {
-  std::string before, state, after, device, resolver;
+  std::string before, state, after, device, resolver, resolver_before, resolver_after;
 };
 
 std::string resolver_file() {
@@ -116,6 +116,7 @@ Made by_commands(const plan::Plan& plan, const std::string& more) {
   Made made;
   home.ns.run([&] {
     made.before = comparable(Snapshot::take().text());
+    made.resolver_before = resolver_file();
     const plan::Lowered lowered = host::lowered(plan);
     shell(plan::commands(plan, lowered));
     {
@@ -133,6 +134,7 @@ Made by_commands(const plan::Plan& plan, const std::string& more) {
       }
     }
     made.after = comparable(Snapshot::take().text());
+    made.resolver_after = resolver_file();
   });
   return made;
 }
@@ -147,6 +149,7 @@ void same(const plan::Plan& plan, const std::string& more = {}) {
   cr_assert_neq(theirs.before, theirs.state, "nothing was done");
   cr_assert_eq(theirs.before, theirs.after, "%s, taken back:\n%s", plan.title.c_str(),
                text_difference(theirs.before, theirs.after).c_str());
+  cr_assert_eq(theirs.resolver_before, theirs.resolver_after, "%s", theirs.resolver_after.c_str());
 }
 
 void in_etc() {
