@@ -53,6 +53,8 @@ constexpr Case kCases[] = {
     {"dns.mode", "\"file\"", "\"flie\"", 0, "\"dns.mode\" must be one of \"auto\", \"resolved\""},
     {"dns.servers", "[\"9.9.9.9\"]", "[\"dns.test\"]", 1, "\"dns.test\" is not an IP address"},
     {"dns.domains", "[\"a.test\"]", "[\"a b\"]", 1, "\"a b\" is not a domain"},
+    {"log.format", "\"json\"", "\"jsn\"", 0,
+     "\"log.format\" must be one of \"text\", \"json\", not \"jsn\" (did you mean"},
     {"kill_switch.mode", "\"session\"", "\"allways\"", 0,
      "\"kill_switch.mode\" must be one of \"on\", \"session\", \"always\", \"off\", not "
      "\"allways\" (did you mean \"always\"?)"},
