@@ -195,10 +195,11 @@ std::vector<Address> resolvers();
 
 // A tunnel between a real server and a real client in network namespaces of their own, with traffic
 // and proofs, told on the standard output. Exit::ok only if everything held. Throws Error where
-// namespaces cannot be had.
+// namespaces cannot be had, or the report cannot be written: that is tried before it begins.
 struct DemoOptions {
   bool keep = false;     // leave it up until SIGINT
   bool verbose = false;  // show what server and client log
+  std::string report{};  // a file for one HTML page about it; empty: none
 };
 Exit demo(const DemoOptions&);
 

@@ -93,6 +93,8 @@ struct Interface {
   const char* link_local;
 };
 
+constexpr Interface kRouterToClient = {"r0", "192.168.1.1/24", "2001:db8:1::1/64", "fe80::2/64"};
+
 Prefix prefix(const char* text) {
   if (const auto p = Prefix::parse(text)) return *p;
   throw Error("read an address of the demo", EINVAL, text, Exit::software);
@@ -184,7 +186,7 @@ void Bed::make_links() {
   in(Place::router, [&] {
     nl::Netlink nl;
     nl::add_veth(nl, "r1", "s0", fd(Place::server));
-    set_up_interface(nl, {"r0", "192.168.1.1/24", "2001:db8:1::1/64", "fe80::2/64"});
+    set_up_interface(nl, kRouterToClient);
     set_up_interface(nl, {"r1", "203.0.113.1/24", "2001:db8:2::1/64", "fe80::3/64"});
     forward_everything(nl);
   });
@@ -210,6 +212,25 @@ void Bed::make_links() {
     nl::Netlink nl;
     add_route(nl, "0.0.0.0/0", "192.168.1.1");
     add_route(nl, "::/0", "2001:db8:1::1");
+  });
+}
+
+void Bed::pull_uplink() const {
+  in(Place::router, [] {
+    nl::Netlink nl;
+    nl::set_up(nl, link_named(nl, kRouterToClient.name), false);
+  });
+}
+
+// A device that goes down loses its IPv6 addresses (net/ipv6/addrconf.c), not those of IPv4.
+void Bed::plug_uplink() const {
+  in(Place::router, [] {
+    nl::Netlink nl;
+    const nl::Link link = link_named(nl, kRouterToClient.name);
+    nl::set_up(nl, link, true);
+    for (const char* text : {kRouterToClient.v6, kRouterToClient.link_local}) {
+      nl::add(nl, {link.name, prefix(text)}, link.index);
+    }
   });
 }
 

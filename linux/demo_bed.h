@@ -37,6 +37,10 @@ class Bed {
   // Goes there for the time of `work`.
   void in(Place, const std::function<void()>& work) const;
 
+  // The cable between client and router: with it out, both ends have no carrier.
+  void pull_uplink() const;
+  void plug_uplink() const;
+
   const std::string& folder() const noexcept { return folder_; }  // in memory, gone with us
   bool as_root() const noexcept { return as_root_; }
   int descriptor(Place place) const noexcept {  // of its network namespace

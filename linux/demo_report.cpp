@@ -46,8 +46,12 @@ void Report::title() const {
 bool Report::line(bool held, const std::string& what, const std::string& figures) {
   const char* mark = held ? (utf8_ ? "✓" : "ok  ") : (utf8_ ? "✗" : "FAIL");
   print(fmt::format(" {} {:<30} {}\n", mark, what, figures));
-  all_held_ = all_held_ && held;
+  lines_.push_back({held, what, figures});
   return held;
+}
+
+bool Report::all_held() const noexcept {
+  return std::ranges::all_of(lines_, &Proof::held);
 }
 
 void Report::note(const std::string& text) const {

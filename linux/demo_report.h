@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "linux/demo_story.h"
+
 namespace vpnd::demo {
 
 class Report {
@@ -15,13 +17,14 @@ class Report {
   // Returns `held`, and remembers if it did not.
   bool line(bool held, const std::string& what, const std::string& figures);
   void note(const std::string& text) const;  // indented, under the last line
-  bool all_held() const noexcept { return all_held_; }
+  bool all_held() const noexcept;
+  const std::vector<Proof>& lines() const noexcept { return lines_; }
   // One character for each value, higher for more.
   std::string curve(const std::vector<double>& values) const;
 
  private:
   bool utf8_;
-  bool all_held_ = true;
+  std::vector<Proof> lines_;
 };
 
 // 3100000000 is "3.1 Gbit/s".

@@ -11,6 +11,8 @@
 #include <cerrno>
 #include <csignal>
 #include <string_view>
+#include <thread>
+#include <utility>
 
 #include "core/base/error.h"
 #include "linux/fd.h"
@@ -64,6 +66,29 @@ void answer(int fd, const Address& from) {
   }
 }
 
+// A plain socket with the kernel's defaults, as a stranger's server would have.
+Fd bind_service(int type) {
+  Fd fd(::socket(AF_INET6, type | SOCK_CLOEXEC, 0));
+  sockaddr_in6 any{};
+  any.sin6_family = AF_INET6;
+  any.sin6_port = htons(kServicePort);
+  if (::bind(fd.get(), reinterpret_cast<sockaddr*>(&any), sizeof any) != 0) {
+    fail("listen at the target", errno);
+  }
+  return fd;
+}
+
+[[noreturn]] void send_back(int fd) noexcept {
+  std::array<char, 2048> data{};
+  for (;;) {
+    sockaddr_storage from{};
+    socklen_t length = sizeof from;
+    auto* address = reinterpret_cast<sockaddr*>(&from);
+    const ssize_t n = ::recvfrom(fd, data.data(), data.size(), 0, address, &length);
+    if (n > 0) (void)::sendto(fd, data.data(), static_cast<std::size_t>(n), 0, address, length);
+  }
+}
+
 // Waits until the socket is ready, and ticks meanwhile.
 void wait_for(int fd, short events, const char* doing, const Tick& tick) {
   const auto end = SteadyClock::now() + kPatience;
@@ -109,22 +134,19 @@ std::size_t receive(int fd, char* to, std::size_t room, const Tick& tick) {
 }  // namespace
 
 void serve() {
-  // A plain socket with the kernel's defaults, as a stranger's server would have.
-  const Fd listener(::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  sockaddr_in6 any{};
-  any.sin6_family = AF_INET6;
-  any.sin6_port = htons(kServicePort);
-  if (::bind(listener.get(), reinterpret_cast<sockaddr*>(&any), sizeof any) != 0 ||
-      ::listen(listener.get(), 16) != 0) {
-    fail("listen at the target", errno);
-  }
+  const Fd listener = bind_service(SOCK_STREAM);
+  if (::listen(listener.get(), 16) != 0) fail("listen at the target", errno);
+  const Fd datagrams = bind_service(SOCK_DGRAM);
+  std::thread([&] { send_back(datagrams.get()); }).detach();
   for (;;) {
     sockaddr_storage from{};
     socklen_t size = sizeof from;
-    const Fd fd(::accept4(listener.get(), reinterpret_cast<sockaddr*>(&from), &size, SOCK_CLOEXEC));
+    Fd fd(::accept4(listener.get(), reinterpret_cast<sockaddr*>(&from), &size, SOCK_CLOEXEC));
     if (!fd) continue;
     set_no_delay(fd.get());
-    answer(fd.get(), nl::from_sockaddr(from).address);
+    std::thread([fd = std::move(fd), from = nl::from_sockaddr(from).address] {
+      answer(fd.get(), from);
+    }).detach();
   }
 }
 
@@ -154,44 +176,46 @@ RoundTrips measure_round_trips(const Address& target, unsigned count, const Tick
   return {all[all.size() / 2], all.back()};
 }
 
-std::vector<double> measure_download(const Address& target, std::chrono::milliseconds how_long,
-                                     const Tick& tick) {
-  constexpr std::chrono::milliseconds kSlice{250};
-  const Fd fd = connect_to(target, kDownload, tick);
-  std::vector<char> chunk(kChunk);
-  std::vector<double> rates;
-  const auto start = SteadyClock::now();
-  auto slice = start;
-  auto ticked = start;
-  double bits = 0;
-  for (auto now = start; now < start + how_long; now = SteadyClock::now()) {
-    const std::size_t n = receive(fd.get(), chunk.data(), chunk.size(), tick);
-    if (n == 0) fail("receive from the target", ECONNRESET);
-    bits += 8.0 * static_cast<double>(n);
-    if (now - ticked >= std::chrono::milliseconds(20)) {
-      tick();
-      ticked = now;
-    }
-    if (now - slice >= kSlice) {
-      rates.push_back(bits / std::chrono::duration<double>(now - slice).count());
-      slice = now;
-      bits = 0;
-    }
-  }
-  return rates;
+Fd open_download(const Address& target) noexcept {
+  sockaddr_storage to{};
+  const int length = nl::to_sockaddr({target, kServicePort}, to);
+  Fd fd(::socket(to.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!fd) return fd;
+  const int result =
+      ::connect(fd.get(), reinterpret_cast<sockaddr*>(&to), static_cast<socklen_t>(length));
+  return result == 0 || errno == EINPROGRESS ? std::move(fd) : Fd();
 }
 
-void send_datagram(const Address& target) {
+bool ask_for_download(int fd) noexcept {
+  return ::send(fd, &kDownload, 1, MSG_NOSIGNAL | MSG_DONTWAIT) == 1;
+}
+
+Fd echo_socket(const Address& target) {
+  Fd fd(::socket(target.is_v4() ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  if (!fd) fail("make a socket", errno);
+  return fd;
+}
+
+// Not connected: the source is chosen for each, as the routes are at that moment.
+void send_echo(int fd, const Address& target, const void* data, std::size_t size) noexcept {
+  sockaddr_storage to{};
+  const int length = nl::to_sockaddr({target, kServicePort}, to);
+  (void)::sendto(fd, data, size, MSG_DONTWAIT, reinterpret_cast<sockaddr*>(&to),
+                 static_cast<socklen_t>(length));
+}
+
+bool send_datagram(const Address& target) {
   sockaddr_storage to{};
   const int length = nl::to_sockaddr({target, 9}, to);
   const Fd fd(::socket(to.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   if (!fd) fail("make a socket", errno);
-  // An earlier datagram may have come back as an error; that is no concern of the next.
   if (::sendto(fd.get(), "clear", 5, 0, reinterpret_cast<sockaddr*>(&to),
-               static_cast<socklen_t>(length)) < 0 &&
-      errno != ECONNREFUSED) {
-    fail("send to the target", errno);
+               static_cast<socklen_t>(length)) >= 0) {
+    return true;
   }
+  constexpr std::array kRefusals = {EPERM, EACCES, ENETUNREACH, EHOSTUNREACH, EINVAL};
+  if (std::ranges::find(kRefusals, errno) != kRefusals.end()) return false;
+  fail("send to the target", errno);
 }
 
 }  // namespace vpnd::demo

@@ -21,6 +21,7 @@ struct Arguments {
   std::string output;   // peer add -o
   std::string address;  // peer add --address
   std::string format;   // plan; empty: text
+  std::string report;   // demo --report
 
   std::string state_dir, run_dir, config_dir;  // empty: the default places
   std::string log_file;                        // up

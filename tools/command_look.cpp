@@ -62,6 +62,7 @@ Exit run_demo(const Arguments& arguments) {
   host::DemoOptions options;
   options.keep = arguments.keep;
   options.verbose = arguments.verbose > 0;
+  options.report = arguments.report;
   return host::demo(options);
 }
 
@@ -118,6 +119,7 @@ Command demo_command() {
           "show a tunnel at work in private namespaces; needs no root",
           run_demo,
           {{"--keep", "", "leave it up until ^C, and say how to look at it", &Arguments::keep},
+           {"--report", "FILE", "write what was seen as a page with pictures", &Arguments::report},
            verbose_option("show what server and client log")}};
 }
 

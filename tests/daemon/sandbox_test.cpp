@@ -304,6 +304,16 @@ Test(sandbox, the_demo_of_an_ordinary_user) {
   const Finished can = run_program({"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups",
                                     "--inh-caps=-all", "unshare", "--user", "--net", "true"});
   if (can.status != 0) cr_skip_test("ordinary users may make no user namespaces here");
-  const Finished demo = run_program({script, "demo"});
+  const std::string page = lab.directory() + "/page.html";
+  const Finished demo = run_program({script, "demo", "--report", page});
   cr_assert_eq(demo.status, 0, "%s", demo.output.c_str());
+  const Finished parsed =
+      run_program({"/usr/bin/python3", "-c",
+                   "import sys, xml.dom.minidom as m; d = m.parse(sys.argv[1]);"
+                   "print([g.getAttribute('id') for g in d.getElementsByTagName('g')])",
+                   page});
+  cr_assert_eq(parsed.status, 0, "%s", parsed.output.c_str());
+  for (const char* mark : {"mark-unplugged", "mark-plugged", "mark-killed", "mark-started-again"}) {
+    cr_assert(parsed.output.find(mark) != std::string::npos, "%s", parsed.output.c_str());
+  }
 }
