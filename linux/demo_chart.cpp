@@ -145,8 +145,8 @@ struct Mark {
 std::array<Mark, 4> marks_of(const Moments& m) {
   return {{{"unplugged", "uplink pulled", m.unplugged},
            {"plugged", "uplink back", m.plugged},
-           {"killed", "client killed (SIGKILL)", m.killed},
-           {"started-again", "client started again", m.started_again}}};
+           {"killed", "client killed", m.killed},
+           {"started-again", "started again", m.started_again}}};
 }
 
 // Labels stand beside their lines, each in the lowest lane where neither it nor its line touches

@@ -209,11 +209,10 @@ std::string page(const Story& story) {
   out += scroll("The four hosts", topology(story));
   out += "<h2>Over time</h2>\n" + scroll("Throughput and round trips over time", chart(story));
   out +=
-      "<p class=\"note\">Above: what a download through the tunnel brought, every 50 ms. Below: "
-      "how "
-      "long an echo of 8 bytes took that was asked for at that moment, beside the download; red "
-      "strokes were not answered. What is asked for while the uplink is out waits in the tunnel, "
-      "and is answered when it is back.</p>\n";
+      "<p class=\"note\">Above: what a download through the tunnel brought, every 50 ms. "
+      "Below: how long an echo of 8 bytes took that was asked for at that moment, beside the "
+      "download; red strokes were not answered. What is asked for while the uplink is out may "
+      "wait in the tunnel, and is then answered when it is back.</p>\n";
   out += "<h2>What was checked</h2>\n" + proofs(story);
   out += "<h2>On the wire</h2>\n" + wire(story.wire);
   out += "<h2>What the kernel held</h2>\n" + states(story);
