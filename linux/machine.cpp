@@ -54,10 +54,14 @@ bool same_thing(const nl::Object& a, const nl::Object& b) {
 
 struct Tunnel::State {
   nl::Tun tun;
+  explicit State(nl::Tun&& t) : tun(std::move(t)) {}
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+  ~State() { nl::remove(tun); }
 };
 
 Tunnel::Tunnel(const std::string& name)
-    : state_(std::make_unique<State>(State{nl::patiently([&] { return nl::open_tun(name); })})) {}
+    : state_(std::make_unique<State>(nl::patiently([&] { return nl::open_tun(name); }))) {}
 Tunnel::Tunnel(Tunnel&&) noexcept = default;
 Tunnel& Tunnel::operator=(Tunnel&&) noexcept = default;
 Tunnel::~Tunnel() = default;

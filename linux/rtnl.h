@@ -34,6 +34,7 @@ void set_up(Netlink&, const Link&, bool up);
 void set_mtu(Netlink&, const Link&, std::uint32_t mtu);
 void set_gen_mode(Netlink&, const Link&, std::uint8_t mode);
 void set_setting4(Netlink&, const Link&, int number, int value);
+Answer remove(Netlink&, const Link&);  // for devices that can be deleted
 // A pair of Ethernet devices; the second one is born in another namespace when `netns` is its
 // descriptor (-1: here). For the demo and for tests.
 void add_veth(Netlink&, const std::string& name, const std::string& other, int netns = -1);

@@ -122,6 +122,12 @@ void set_setting4(Netlink& nl, const Link& link, int number, int value) {
   nl.request(m, fmt::format("set the IPv4 setting {} of {} to {}", number, link.name, value));
 }
 
+Answer remove(Netlink& nl, const Link& link) {
+  Message m(RTM_DELLINK);
+  m.fixed<ifinfomsg>().ifi_index = link.index;
+  return nl.try_request(m);
+}
+
 void add_veth(Netlink& nl, const std::string& name, const std::string& other, int netns) {
   Message m(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
   m.fixed<ifinfomsg>();

@@ -12,7 +12,9 @@
 #include <cstring>
 
 #include "core/base/error.h"
+#include "core/base/log.h"
 #include "core/wire/offload.h"
+#include "linux/rtnl.h"
 #include "linux/tun_offload.h"
 
 namespace vpnd::nl {
@@ -99,6 +101,18 @@ bool alive(const Tun& tun) noexcept {
     return index_of(tun.name) == tun.index;
   } catch (const Error&) {
     return false;
+  }
+}
+
+void remove(const Tun& tun) noexcept {
+  if (!alive(tun)) return;
+  try {
+    Netlink rt;
+    Link link;
+    link.index = tun.index;
+    remove(rt, link);
+  } catch (const Error& e) {
+    log(Level::warning, "{}", e.what());  // then it goes with its descriptors
   }
 }
 

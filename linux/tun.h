@@ -25,4 +25,9 @@ Tun open_tun(const std::string& name);
 // Is its device still there, under its name, in the calling thread's network namespace?
 bool alive(const Tun&) noexcept;
 
+// Takes it away if it is there, whoever else has a copy of a descriptor: what a process had under
+// way in a ring holds its files for some milliseconds after the process has ended
+// (io_uring/io_uring.c, io_ring_exit_work).
+void remove(const Tun&) noexcept;
+
 }  // namespace vpnd::nl

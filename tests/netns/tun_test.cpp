@@ -15,6 +15,7 @@
 #include <cerrno>
 
 #include "core/base/error.h"
+#include "core/host.h"
 #include "core/wire/offload.h"
 #include "linux/rtnl.h"
 #include "tests/support/netns.h"
@@ -98,6 +99,34 @@ Test(tun, lives_as_long_as_a_copy_of_it) {
     copy = tun.fd.duplicate();
   }
   cr_assert(find_link(rt, std::string("t0")).has_value());
+}
+
+// As the ring of an engine that was killed has one for a while.
+Test(tun, removed_it_goes_whoever_has_a_copy) {
+  Netlink rt;
+  Fd copy;
+  {
+    const Tun tun = open_tun("t0");
+    copy = tun.fd.duplicate();
+    nl::remove(tun);
+    cr_assert_not(find_link(rt, std::string("t0")));
+    cr_assert_not(alive(tun));
+  }
+  {
+    const host::Tunnel tunnel("t0");
+    copy = Fd(::dup(tunnel.descriptor()));
+  }
+  cr_assert_not(find_link(rt, std::string("t0")));
+}
+
+// Somebody gave it another name, or has one of its name: what is not ours is not removed.
+Test(tun, removing_it_touches_no_other_device) {
+  Netlink rt;
+  Tun tun = open_tun("t0");
+  cr_assert_eq(test::run_program({"ip", "link", "set", "t0", "name", "t1"}).status, 0);
+  add_veth(rt, "t0", "t2");
+  nl::remove(tun);
+  cr_assert(find_link(rt, std::string("t0")) && find_link(rt, std::string("t1")));
 }
 
 Test(tun, without_a_name_takes_the_lowest_free_number) {
