@@ -77,7 +77,12 @@ struct Bed {
     while (waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
     }
   }
-  void is_gone() const { is_gone(process()); }
+  // By now, not soon: whoever was told that it is has no reason to wait.
+  void has_gone() const {
+    const pid_t pid = process();
+    cr_assert_gt(pid, 0);
+    cr_assert_eq(waitpid(pid, nullptr, WNOHANG), pid, "%s", text_of(log).c_str());
+  }
   static void is_gone(pid_t pid) {
     cr_assert_gt(pid, 0);
     collect(pid);
@@ -99,9 +104,8 @@ Test(background, up_returns_connected_and_down_leaves_nothing) {
 
   const Finished down = bed.down();
   cr_assert_eq(down.status, 0, "%s", down.output.c_str());
-  // Not later: it is gone when down returns.
+  bed.has_gone();
   same(before, bed.lab.snapshot(bed.lab.client()));
-  bed.is_gone();
   cr_assert(has(text_of(bed.log), "every change was taken back"), "%s", text_of(bed.log).c_str());
   cr_assert_eq(bed.down().status, 3);
 }
@@ -124,7 +128,7 @@ Test(background, up_hands_nothing_of_the_terminal_on) {
   cr_assert_eq(stat(bed.log.c_str(), &info), 0);
   cr_assert_eq(info.st_mode & 0777u, 0600u);
   cr_assert_eq(bed.down(bed.file).status, 0, "by its file as well");
-  bed.is_gone();
+  bed.has_gone();
 }
 
 // The same code and the same words as in the foreground, and the host as it was.
@@ -161,7 +165,7 @@ Test(background, a_second_up_leaves_the_first_alone) {
   same(before, bed.lab.snapshot(bed.lab.client()));
   cr_assert(bed.lab.ping(bed.lab.client(), Lab::kTarget4));
   cr_assert_eq(bed.down().status, 0);
-  bed.is_gone();
+  bed.has_gone();
 }
 
 Test(background, an_up_that_is_interrupted_takes_everything_back) {
@@ -193,7 +197,7 @@ Test(background, up_returns_when_a_server_listens) {
   Child client = bed.lab.start_client();
   cr_assert(bed.lab.ping(bed.lab.client(), Lab::kTarget4));
   cr_assert_eq(bed.lab.vpnd(bed.lab.server(), "server", {"down", "home"}).status, 0);
-  bed.is_gone();
+  bed.has_gone();
   same(before, bed.lab.snapshot(bed.lab.server()));
   cr_assert_eq(bed.lab.vpnd(bed.lab.server(), "server", bed.up_words({"--timeout", "1"})).status,
                64, "a server does not connect");
