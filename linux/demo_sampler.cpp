@@ -129,6 +129,14 @@ Sampler::Sampler(const Bed& bed) : start_(SteadyClock::now()) {
                                    [&]() -> int { Measuring(out.get(), start_).run(); });
 }
 
+void Sampler::stop() {
+  constexpr microseconds kOnItsWay = 4 * kSlice;  // not answered yet is not lost
+  child_.reset();
+  look();
+  auto& all = traffic_.echoes;
+  while (!all.empty() && !all.back().took && all.back().sent > now() - kOnItsWay) all.pop_back();
+}
+
 microseconds Sampler::now() const noexcept {
   return std::chrono::duration_cast<microseconds>(SteadyClock::now() - start_);
 }

@@ -27,7 +27,7 @@ class Sampler {
   std::optional<microseconds> next_answer(microseconds moment);
   // Bits per second between two moments.
   double rate(microseconds from, microseconds to);
-  void stop() { child_.reset(); }
+  void stop();
 
  private:
   Fd pipe_;

@@ -119,7 +119,7 @@ Command demo_command() {
           "show a tunnel at work in private namespaces; needs no root",
           run_demo,
           {{"--keep", "", "leave it up until ^C, and say how to look at it", &Arguments::keep},
-           {"--report", "FILE", "write what was seen as a page with pictures", &Arguments::report},
+           {"--report", "FILE", "make one HTML page of what was seen", &Arguments::report},
            verbose_option("show what server and client log")}};
 }
 
