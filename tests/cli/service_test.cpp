@@ -45,7 +45,7 @@ Test(cli_service, lock_names_what_is_no_wall_of_its_own) {
   const Outcome on = run({"lock", "on.toml"});
   cr_assert_eq(on.code, 78);
   cr_assert(says(on, "no kill switch \"always\""), "%s", on.err.c_str());
-  write_file("any.toml", head + "[kill_switch]\nmode = \"always\"\n");
+  write_file("any.toml", head + "[interface]\nname = \"auto\"\n[kill_switch]\nmode = \"always\"\n");
   const Outcome any = run({"lock", "any.toml", "--state-dir", "state"});
   cr_assert_eq(any.code, 78);
   cr_assert(says(any, "needs a fixed interface"), "%s", any.err.c_str());
