@@ -27,8 +27,7 @@ void expect_refused(const std::string& file, int code, const char* why,
 }  // namespace
 
 Test(demo, needs_a_name_for_its_report) {
-  for (const auto& words :
-       {std::vector<std::string>{"demo", "--report"}, {"demo", "page.html"}}) {
+  for (const auto& words : {std::vector<std::string>{"demo", "--report"}, {"demo", "page.html"}}) {
     const Outcome outcome = run(words);
     cr_assert_eq(outcome.code, 64, "%s", outcome.err.c_str());
     cr_assert_eq(outcome.out, "");
