@@ -10,7 +10,6 @@
 #include <cstring>
 
 #include "core/base/log.h"
-#include "crypto/random.h"
 #include "linux/driver.h"
 #include "linux/socket.h"
 
@@ -19,7 +18,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr Duration kStopWithin = 400ms, kReportWithin = 500ms, kPeersEvery = 1s;
+constexpr Duration kStopWithin = 400ms, kPeersEvery = 1s;
 // Long enough for the rest of what one command removes, which then is one repair; far less than
 // anybody would notice.
 constexpr Duration kGather = 20ms;
@@ -351,40 +350,6 @@ void KeeperLoop::watch_peers(TimePoint at) {
     tell(plan::to_engine::Peers{}, fd.get());
   } catch (const Error& e) {
     log(Level::error, "{}; the old client list stays in force", e.what());
-  }
-}
-
-// ---- status
-
-void KeeperLoop::serve_status(TimePoint at) {
-  control_->serve(at);
-  if (control_->take_confirmation()) confirm();
-  if (!control_->wanted()) {
-    report_by_ = kNever;
-    return;
-  }
-  if (report_by_ == kNever) {
-    report_wanted_ = keeper_.reports() + 1;
-    report_by_ = at + kReportWithin;
-    if (keeper_.engine_ready()) tell(plan::to_engine::ReportPlease{});
-  }
-  // An engine that is just being replaced has nothing to say; what it said last is shown.
-  if (keeper_.reports() >= report_wanted_ || at >= report_by_ || !keeper_.engine_ready()) {
-    report_by_ = kNever;
-    answer_status();
-  }
-}
-
-void KeeperLoop::answer_status() {
-  try {
-    plan::Status status = keeper_.status();
-    if (status.congestion.empty()) status.congestion = carrier_congestion_;
-    status.version = VPND_VERSION;
-    status.cipher_library = std::string("libsodium ") + crypto::library_version();
-    control_->answer(plan::to_json(status));
-  } catch (const Error& e) {
-    log(Level::warning, "{}", e.what());
-    control_->answer("{}");
   }
 }
 
