@@ -176,6 +176,28 @@ Exit serve_resolver(const Places&);
 // one that runs; Error (Exit::usage) naming them if there are several.
 std::optional<std::string> status(const std::string& name, const Places&);
 
+// All that run, by name.
+std::vector<std::string> running(const Places&);
+
+// What happens to a running tunnel, as it happens: lines of JSON of the schema "vpnd.event/1". The
+// first one comes at once and says how things stand.
+class Events {
+ public:
+  // The name as for status(). Throws Error; Exit::not_running if nothing of that name runs.
+  Events(const std::string& name, const Places&);
+  Events(Events&&) noexcept;
+  Events& operator=(Events&&) noexcept;
+  ~Events();
+  int descriptor() const noexcept;  // readable: next() may have one
+  // Waits as long as that, for ever if it is negative. nullopt: none came, or they ended.
+  std::optional<std::string> next(std::chrono::milliseconds);
+  bool ended() const noexcept;  // the tunnel has
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
 // Sends canaries by every way out that an application has, watches all devices meanwhile, and tells
 // which of them left past the tunnel of a running client. Takes about three seconds; leaves nothing
 // behind. The name as for status(); nullopt: nothing of that name runs. Throws Error: not

@@ -3,18 +3,17 @@
 
 #include <dirent.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
-#include <cstring>
 #include <memory>
 #include <utility>
 
 #include "core/base/error.h"
+#include "linux/local_socket.h"
 #include "linux/state_dir.h"
 
 namespace vpnd::nl {
@@ -22,60 +21,53 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::size_t kMostClients = 8, kMostRequest = 64, kMostAnswer = 64 * 1024 * 1024;
+constexpr std::size_t kMostRequest = 64, kMostAnswer = 64 * 1024 * 1024;
 constexpr Duration kPatience = 2s;
-constexpr std::string_view kSuffix = ".sock", kStatus = "status\n", kConfirm = "confirm\n";
+// A reader of events who takes nothing for so long is gone, or might as well be.
+constexpr Duration kReaderPatience = 60s;
+constexpr std::string_view kSuffix = ".sock", kDenied = "denied\n";
 
-std::optional<sockaddr_un> address_of(const std::string& path) noexcept {
-  sockaddr_un a{};
-  a.sun_family = AF_UNIX;
-  if (path.size() >= sizeof a.sun_path) return std::nullopt;
-  std::memcpy(a.sun_path, path.c_str(), path.size());
-  return a;
+struct Word {
+  Request request;
+  std::string_view line;
+  bool changes;  // for root and the daemon's own user only
+};
+constexpr std::array<Word, 3> kWords{{{Request::status, "status\n", false},
+                                      {Request::events, "events\n", false},
+                                      {Request::confirm, "confirm\n", true}}};
+
+std::string_view line_of(Request request) noexcept {
+  return std::ranges::find(kWords, request, &Word::request)->line;
 }
 
 std::string path_of(const std::string& directory, const std::string& name) {
   return directory + "/" + name + std::string(kSuffix);
 }
 
-Fd connect_to(const std::string& path) noexcept {
-  const auto a = address_of(path);
-  Fd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (!a || !fd) return {};
-  const timeval limit{3, 0};
-  setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-  setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
-  if (connect(fd.get(), reinterpret_cast<const sockaddr*>(&*a), sizeof *a) < 0) return {};
+Error denied() {
+  return Error("this tunnel answers root, its own user and, to look, members of its group", 0, {},
+               Exit::permission, "see control.group in vpnd.toml(5)");
+}
+
+Fd connect_to(const std::string& directory, const std::string& name) {
+  Fd fd = connect_locally(path_of(directory, name));
+  if (!fd && errno == EACCES) throw denied();
   return fd;
 }
 
-bool trusted(const Fd& fd) noexcept {
-  ucred who{};
-  socklen_t size = sizeof who;
-  if (getsockopt(fd.get(), SOL_SOCKET, SO_PEERCRED, &who, &size) < 0) return false;
-  return who.uid == 0 || who.uid == geteuid();
+bool send_request(const Fd& fd, Request request) noexcept {
+  const std::string_view line = line_of(request);
+  return send(fd.get(), line.data(), line.size(), MSG_NOSIGNAL) ==
+         static_cast<ssize_t>(line.size());
 }
 
 }  // namespace
 
-ControlSocket::ControlSocket(const std::string& directory, const std::string& name)
-    : path_(path_of(directory, name)) {
+ControlSocket::ControlSocket(const std::string& directory, const std::string& name,
+                             std::optional<gid_t> group)
+    : path_(path_of(directory, name)), group_(group) {
   make_directories(directory, 0755);
-  const auto a = address_of(path_);
-  if (!a) throw Error("make the status socket " + path_, ENAMETOOLONG);
-  if (connect_to(path_)) {
-    throw Error("make the status socket " + path_, EADDRINUSE, "another vpnd answers there",
-                Exit::temporary);
-  }
-  unlink(path_.c_str());
-  listener_.reset(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  // Never open to others, not even between bind and chmod.
-  const mode_t before = umask(0177);
-  const int bound = bind(listener_.get(), reinterpret_cast<const sockaddr*>(&*a), sizeof *a);
-  const int why = errno;
-  umask(before);
-  if (bound < 0) throw Error("make the status socket " + path_, why);
-  if (listen(listener_.get(), 16) < 0) throw Error("listen on " + path_, errno);
+  listener_ = listen_locally(path_, group);
 }
 
 ControlSocket::~ControlSocket() {
@@ -88,21 +80,36 @@ void ControlSocket::watch(std::vector<pollfd>& fds) const {
     const short events = !c.out.empty() ? POLLOUT : c.asked ? short{0} : POLLIN;
     fds.push_back({c.fd.get(), events, 0});
   }
+  for (const Reader& r : readers_) {
+    fds.push_back({r.fd.get(), static_cast<short>(r.out.empty() ? POLLIN : POLLIN | POLLOUT), 0});
+  }
 }
 
 void ControlSocket::accept_all(TimePoint now) {
-  while (true) {
-    Fd fd(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-    if (!fd) return;
-    if (clients_.size() < kMostClients && trusted(fd)) {
-      clients_.push_back({std::move(fd), now + kPatience, {}, {}, false, false});
-    }
+  while (Fd fd = accept_local(listener_, clients_.size() < kMostClients)) {
+    const Standing who = standing(fd, group_);
+    if (who == Standing::none) continue;
+    Client c;
+    c.fd = std::move(fd);
+    c.may_change = who == Standing::owner;
+    c.until = now + kPatience;
+    clients_.push_back(std::move(c));
   }
 }
 
 void ControlSocket::serve(TimePoint now) {
   accept_all(now);
-  std::erase_if(clients_, [now](Client& c) { return now >= c.until || !progress(c); });
+  std::erase_if(clients_, [&](Client& c) {
+    if (now >= c.until || !progress(c)) return true;
+    if (!c.streams) return false;
+    if (readers_.size() < kMostReaders) readers_.emplace_back().fd = std::move(c.fd);
+    return true;
+  });
+  std::erase_if(readers_, [now](Reader& r) { return now >= r.until || !progress(r, now); });
+}
+
+void ControlSocket::refuse(Client& c) {
+  (void)send(c.fd.get(), kDenied.data(), kDenied.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 bool ControlSocket::progress(Client& c) {
@@ -113,9 +120,16 @@ bool ControlSocket::progress(Client& c) {
     if (n == 0) return false;
     c.in.append(room.begin(), room.begin() + n);
     if (c.in.find('\n') == std::string::npos) return c.in.size() < kMostRequest;
+    const auto word = std::ranges::find(kWords, c.in, &Word::line);
+    if (word == kWords.end()) return false;
+    if (word->changes && !c.may_change) {
+      refuse(c);
+      return false;
+    }
     c.asked = true;
-    c.confirms = c.in == kConfirm;
-    return c.confirms || c.in == kStatus;
+    c.confirms = word->request == Request::confirm;
+    c.streams = word->request == Request::events;
+    return true;
   }
   while (!c.out.empty()) {
     const auto n = send(c.fd.get(), c.out.data(), c.out.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -146,8 +160,59 @@ void ControlSocket::answer(const std::string& json) noexcept {
 TimePoint ControlSocket::next_deadline() const noexcept {
   TimePoint next = kNever;
   for (const Client& c : clients_) next = std::min(next, c.until);
+  for (const Reader& r : readers_) next = std::min(next, r.until);
   return next;
 }
+
+// ---- events
+
+bool ControlSocket::newcomers() const noexcept {
+  return std::ranges::any_of(readers_, [](const Reader& r) { return !r.greeted; });
+}
+
+void ControlSocket::greet(std::string_view line, TimePoint now) {
+  for (Reader& r : readers_) {
+    if (!std::exchange(r.greeted, true)) queue(r, line, now, {});
+  }
+  std::erase_if(readers_, [now](Reader& r) { return !progress(r, now); });
+}
+
+void ControlSocket::announce(std::string_view line, TimePoint now, const Gap& gap) {
+  for (Reader& r : readers_) {
+    if (r.greeted) queue(r, line, now, gap);
+  }
+  std::erase_if(readers_, [now](Reader& r) { return !progress(r, now); });
+}
+
+void ControlSocket::queue(Reader& r, std::string_view line, TimePoint now, const Gap& gap) {
+  const std::string missed = r.missed == 0 ? std::string() : gap(r.missed) + "\n";
+  if (r.out.size() + missed.size() + line.size() + 1 > kMostQueued) {
+    ++r.missed;
+    return;
+  }
+  if (r.out.empty()) r.until = now + kReaderPatience;
+  r.missed = 0;
+  r.out += missed;
+  r.out += line;
+  r.out += '\n';
+}
+
+bool ControlSocket::progress(Reader& r, TimePoint now) {
+  ByteArray<kMostRequest> room;
+  const auto heard = recv(r.fd.get(), room.data(), room.size(), MSG_DONTWAIT);
+  // A reader has nothing more to say.
+  if (heard >= 0 || (errno != EAGAIN && errno != EINTR)) return false;
+  while (!r.out.empty()) {
+    const auto n = send(r.fd.get(), r.out.data(), r.out.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (n < 0) return errno == EAGAIN || errno == EINTR;
+    r.out.erase(0, static_cast<std::size_t>(n));
+    r.until = now + kReaderPatience;
+  }
+  r.until = kNever;
+  return true;
+}
+
+// ---- the other end
 
 std::vector<std::string> control_names(const std::string& directory) {
   std::vector<std::string> names;
@@ -158,7 +223,10 @@ std::vector<std::string> control_names(const std::string& directory) {
     const std::string_view file = entry->d_name;
     if (!file.ends_with(kSuffix)) continue;
     std::string name(file.substr(0, file.size() - kSuffix.size()));
-    if (connect_to(path_of(directory, name))) names.push_back(std::move(name));
+    // One that answers others only is one that runs.
+    if (connect_locally(path_of(directory, name)) || errno == EACCES) {
+      names.push_back(std::move(name));
+    }
   }
   std::ranges::sort(names);
   return names;
@@ -166,19 +234,27 @@ std::vector<std::string> control_names(const std::string& directory) {
 
 Fd process_of(const std::string& directory, const std::string& name) {
   // As long as it has not hung up its number is nobody else's.
-  const Fd fd = connect_to(path_of(directory, name));
+  const Fd fd = connect_to(directory, name);
   ucred who{};
   socklen_t size = sizeof who;
   if (!fd || getsockopt(fd.get(), SOL_SOCKET, SO_PEERCRED, &who, &size) < 0) return {};
   return Fd(static_cast<int>(syscall(SYS_pidfd_open, who.pid, 0)));
 }
 
+std::string chosen_name(const std::string& directory, const std::string& name) {
+  if (!name.empty()) return name;
+  const std::vector<std::string> names = control_names(directory);
+  if (names.size() > 1) {
+    throw usage_error(fmt::format("several tunnels run: {}", fmt::join(names, " ")),
+                      "Name one of them: vpnd status " + names.front());
+  }
+  return names.empty() ? std::string() : names.front();
+}
+
 std::optional<std::string> ask(const std::string& directory, const std::string& name,
                                Request request) {
-  const Fd fd = connect_to(path_of(directory, name));
-  if (!fd) return std::nullopt;
-  const std::string_view words = request == Request::confirm ? kConfirm : kStatus;
-  if (send(fd.get(), words.data(), words.size(), MSG_NOSIGNAL) < 0) return std::nullopt;
+  const Fd fd = connect_to(directory, name);
+  if (!fd || !send_request(fd, request)) return std::nullopt;
   std::string out;
   ByteArray<16384> room;
   while (out.size() < kMostAnswer) {
@@ -188,7 +264,14 @@ std::optional<std::string> ask(const std::string& directory, const std::string& 
     out.append(room.begin(), room.begin() + n);
   }
   if (out.empty()) return std::nullopt;
+  if (out == kDenied) throw denied();
   return out;
+}
+
+Fd ask_for_events(const std::string& directory, const std::string& name) {
+  Fd fd = connect_to(directory, name);
+  if (fd && !send_request(fd, Request::events)) fd.reset();
+  return fd;
 }
 
 }  // namespace vpnd::nl

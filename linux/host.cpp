@@ -19,6 +19,7 @@
 #include "linux/confine.h"
 #include "linux/control_socket.h"
 #include "linux/keeper_loop.h"
+#include "linux/local_socket.h"
 #include "linux/log_output.h"
 #include "linux/loop_choice.h"
 #include "linux/lower.h"
@@ -143,14 +144,23 @@ std::vector<Endpoint> open_client(const plan::ClientConfig& c, Machine& machine,
   return endpoints;
 }
 
+std::string folder_of(const std::string& path) {
+  const auto slash = path.rfind('/');
+  return slash == std::string::npos ? "." : path.substr(0, slash + 1);
+}
+
 nl::KeeperFolders lasting_folders(const plan::Config& config, const Places& places) {
   nl::KeeperFolders out{{places.state, places.run}, {}};
   // A server reads its client list anew, which is beside its key.
   if (const auto* server = std::get_if<plan::ServerConfig>(&config)) {
-    const auto slash = server->key.rfind('/');
-    out.searched.push_back(slash == std::string::npos ? "." : server->key.substr(0, slash + 1));
+    out.searched.push_back(folder_of(server->key));
   } else {
     out.written.push_back("/etc");  // a client's resolver file
+  }
+  const plan::Common& common =
+      std::visit([](const auto& c) -> const plan::Common& { return c; }, config);
+  for (const std::string& path : {common.metrics_textfile, common.metrics_socket}) {
+    if (!path.empty()) out.written.push_back(folder_of(path));
   }
   return out;
 }
@@ -186,6 +196,13 @@ void tell_removed(const std::vector<std::string>& lines) {
   _exit(static_cast<int>(Exit::ok));
 }
 
+std::optional<gid_t> control_group(const plan::Common& common) {
+  if (common.control_group.empty()) return std::nullopt;
+  const auto group = nl::group_id(common.control_group);
+  if (group) return group;
+  throw config_error(fmt::format("control.group: there is no group \"{}\"", common.control_group));
+}
+
 Exit run(plan::Config config, const Places& places, const Caution& caution,
          nl::LogOutput& logging) {
   plan::Common& common = common_of(config);
@@ -193,6 +210,7 @@ Exit run(plan::Config config, const Places& places, const Caution& caution,
   nl::KeeperFiles files;
   files.key = nl::open_key(common);
   files.run_directory = places.run;
+  files.control_group = control_group(common);
   nl::StateDir state(places.state);
   Machine machine(places);
   common.interface = machine.claim(common.interface);
@@ -247,29 +265,18 @@ std::vector<std::string> cleanup(const std::string& interface, const Places& pla
   return nl::Host().sweep(interface, places.state);
 }
 
-namespace {
-
-// Empty: nothing runs.
-std::string running_name(const std::string& name, const Places& places) {
-  if (!name.empty()) return name;
-  const std::vector<std::string> names = nl::control_names(places.run);
-  if (names.size() > 1) {
-    throw usage_error(fmt::format("several tunnels run: {}", fmt::join(names, " ")),
-                      "Name one of them: vpnd status " + names.front());
-  }
-  return names.empty() ? std::string() : names.front();
+std::vector<std::string> running(const Places& places) {
+  return nl::control_names(places.run);
 }
 
-}  // namespace
-
 std::optional<std::string> status(const std::string& name, const Places& places) {
-  const std::string running = running_name(name, places);
-  return running.empty() ? std::nullopt : nl::ask(places.run, running, nl::Request::status);
+  const std::string chosen = nl::chosen_name(places.run, name);
+  return chosen.empty() ? std::nullopt : nl::ask(places.run, chosen, nl::Request::status);
 }
 
 bool confirm(const std::string& name, const Places& places) {
-  const std::string running = running_name(name, places);
-  return !running.empty() && nl::ask(places.run, running, nl::Request::confirm).has_value();
+  const std::string chosen = nl::chosen_name(places.run, name);
+  return !chosen.empty() && nl::ask(places.run, chosen, nl::Request::confirm).has_value();
 }
 
 std::vector<Endpoint> resolve(const std::string& host, std::uint16_t port) {

@@ -34,11 +34,7 @@ TimePoint now() noexcept {
 KeeperLoop::KeeperLoop(plan::Keeper& keeper, KeeperFiles files, Signals& signals, Loop loop,
                        std::chrono::seconds try_for)
     : keeper_(keeper), files_(std::move(files)), signals_(signals), loop_(loop), try_for_(try_for) {
-  try {
-    control_.emplace(files_.run_directory, keeper_.common().interface);
-  } catch (const Error& e) {
-    log(Level::warning, "{}; \"vpnd status\" will not find this tunnel", e.what());
-  }
+  open_outlets();
   try {
     monitor_.emplace(keeper_.common().interface);
     look_at_ = now();  // it was not heard what happened before
@@ -51,6 +47,7 @@ KeeperLoop::KeeperLoop(plan::Keeper& keeper, KeeperFiles files, Signals& signals
 }
 
 KeeperLoop::~KeeperLoop() {
+  set_event_listener({});
   end_engine();
 }
 
@@ -278,7 +275,7 @@ void KeeperLoop::wait() {
   std::vector<pollfd> fds{
       {signals_.fd(), POLLIN, 0}, {socket_.get(), POLLIN, 0}, {ask ? STDIN_FILENO : -1, POLLIN, 0}};
   if (monitor_) monitor_->watch(fds);
-  if (control_) control_->watch(fds);
+  watch_outlets(fds);
   const Duration left = std::clamp<Duration>(next_deadline() - now(), Duration{}, 1h);
   const auto ms = std::chrono::ceil<std::chrono::milliseconds>(left).count();
   if (poll(fds.data(), fds.size(), static_cast<int>(ms)) < 0 && errno != EINTR) {
@@ -289,7 +286,7 @@ void KeeperLoop::wait() {
   if (fds[2].revents != 0) read_terminal();
   if (monitor_) listen_to_kernel(now());
   timers(now());
-  if (control_) serve_status(now());
+  serve_status(now());
 }
 
 TimePoint KeeperLoop::next_deadline() const noexcept {
@@ -297,8 +294,7 @@ TimePoint KeeperLoop::next_deadline() const noexcept {
   next = std::min(next, log_status_by_);
   next = std::min(next, keeper_.next_look());
   if (keeper_.is_server()) next = std::min(next, look_at_peers_);
-  if (control_) next = std::min(next, control_->next_deadline());
-  return next;
+  return std::min(next, outlets_due());
 }
 
 void KeeperLoop::timers(TimePoint at) {

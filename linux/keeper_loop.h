@@ -12,10 +12,12 @@
 #include <vector>
 
 #include "core/plan/keeper.h"
+#include "core/plan/rate_meter.h"
 #include "linux/control_socket.h"
 #include "linux/engine_process.h"
 #include "linux/fd.h"
 #include "linux/key_file.h"
+#include "linux/metrics_outlet.h"
 #include "linux/monitor.h"
 #include "linux/signals.h"
 
@@ -28,6 +30,7 @@ struct KeeperFiles {
   wire::InstanceId instance{};  // client only
   std::string run_directory;
   bool has_v6 = true;  // client only
+  std::optional<gid_t> control_group;
 };
 
 class KeeperLoop {
@@ -74,13 +77,21 @@ class KeeperLoop {
   void listen_to_kernel(TimePoint now);
   void heal(TimePoint now);
   void watch_peers(TimePoint now);
+
+  // ---- keeper_loop_status.cpp: who looks
+  void open_outlets();
+  void announce(const Event&);
+  void watch_outlets(std::vector<pollfd>&) const;
+  TimePoint outlets_due() const noexcept;
   void serve_status(TimePoint now);
   void read_terminal();
   void confirm();
   void end_trial();
   void stop();
-  void answer_status();
   void tell_running();
+  bool report_wanted(TimePoint now) const noexcept;
+  void answer_status(TimePoint now);
+  plan::Status status(TimePoint now);
   TimePoint next_deadline() const noexcept;
 
   plan::Keeper& keeper_;
@@ -88,6 +99,10 @@ class KeeperLoop {
   Signals& signals_;
   Loop loop_;
   std::optional<ControlSocket> control_;
+  std::optional<MetricsSocket> metrics_socket_;
+  std::optional<MetricsFile> metrics_file_;
+  plan::RateMeter rate_;
+  TimePoint began_{};
 
   pid_t engine_ = -1;
   Fd socket_;

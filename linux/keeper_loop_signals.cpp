@@ -62,7 +62,7 @@ void KeeperLoop::log_status(TimePoint at) {
   if (keeper_.reports() < log_report_ && at < log_status_by_ && keeper_.engine_ready()) return;
   log_status_by_ = kNever;
   try {
-    std::istringstream lines(plan::print(keeper_.status()));
+    std::istringstream lines(plan::print(status(at)));
     for (std::string line; std::getline(lines, line);) {
       if (!line.empty()) log(Level::notice, "{}", line);
     }

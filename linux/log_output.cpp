@@ -26,6 +26,7 @@ constexpr std::array<std::string_view, kEventKinds> kMessageIds{
     "614dd7f330f84836b139c038820d7b95",  // reverted
     "34f3935160884925bf6a9a930768115d",  // rekeyed
     "e9b43ad4394f47059ae31fcd0bf16a43",  // roamed
+    "a976383e27384932b2839542f57a1687",  // repaired
 };
 
 // syslog(3)

@@ -144,8 +144,13 @@ Arguments parse_arguments(int argc, const char* const* argv) {
   }
   const Names path = command_path(words);
   Grammar grammar(arguments);
+  // A word behind "--watch" is a name and not its value.
+  Names reversed(words.rbegin(), words.rend());
+  if (words.front() == "status") {
+    std::ranges::replace(reversed, std::string("--watch"), std::string("--watch=1"));
+  }
   try {
-    grammar.parse({words.rbegin(), words.rend()});
+    grammar.parse(std::move(reversed));
   } catch (const CLI::CallForHelp&) {
     ask_for_help(arguments, path);
   } catch (const CLI::ParseError& error) {

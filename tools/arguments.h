@@ -26,6 +26,8 @@ struct Arguments {
   std::string state_dir, run_dir, config_dir;  // empty: the default places
   std::string log_file;                        // up
   std::optional<unsigned> timeout;             // seconds
+  std::optional<unsigned> watch;               // status: again after so many seconds
+  std::string wait_for;                        // wait: connected, dns or down
   std::string kill_switch;                     // client; empty: as configured
   bool keep_inbound = false;
   std::vector<std::string> exclude;

@@ -50,6 +50,10 @@ Command up_command();
 Command down_command();
 Command plan_command();
 Command status_command();
+Command top_command();
+Command events_command();
+Command wait_command();
+Command metrics_command();
 Command check_command();
 Command doctor_command();
 Command confirm_command();
@@ -87,6 +91,8 @@ Option config_dir_option();  // --config-dir
 Options running_options();   // of whatever brings up a tunnel
 Options operator+(Options, const Options&);
 
+// A line each Arguments::watch seconds, until the tunnel ends.
+Exit watch_status(const Arguments&, const std::string& name);
 // From the options, else from the service manager, else the usual ones.
 host::Places places_of(const Arguments&);
 // The same for one folder: an option, else an environment variable, else the usual one.

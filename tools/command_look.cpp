@@ -4,6 +4,9 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
+#include <thread>
+
 #include "core/plan/status.h"
 #include "core/wire/hello.h"
 #include "core/wire/key_issue.h"
@@ -12,6 +15,8 @@
 
 namespace vpnd {
 namespace {
+
+constexpr auto kBetweenLooks = std::chrono::milliseconds(150);
 
 // The status of another version may hold what we cannot read; its JSON is then all there is.
 void show(const std::string& json, bool as_json) {
@@ -31,10 +36,17 @@ std::vector<std::string_view> offered_ciphers() {
 
 Exit run_status(const Arguments& arguments) {
   const std::string name = argument_or(arguments, "");
-  const auto json = host::status(name, places_of(arguments));
+  if (arguments.watch) return watch_status(arguments, name);
+  auto json = host::status(name, places_of(arguments));
   if (!json) throw not_running(name);
+  auto status = plan::status_from_json(*json);
+  if (status && !status->rates) {
+    // Nobody looked lately, so that there is nothing to count from: this was the look.
+    std::this_thread::sleep_for(kBetweenLooks);
+    if (auto second = host::status(name, places_of(arguments))) json = std::move(second);
+    status = plan::status_from_json(*json);
+  }
   show(*json, arguments.json);
-  const auto status = plan::status_from_json(*json);
   const bool up =
       !status || status->report.server || status->report.state == engine::ClientState::up;
   return up ? Exit::ok : Exit::not_running;
@@ -93,7 +105,10 @@ Command status_command() {
           "what a tunnel does; --json for programs",
           "what a tunnel does; NAME when several run. Exit 3: not connected",
           run_status,
-          Options{json_option()} + place_options()};
+          Options{json_option(),
+                  {"--watch", "[=SEC]", "a line each second, or each SEC seconds",
+                   &Arguments::watch, 1, 86400}} +
+              place_options()};
 }
 
 Command confirm_command() {

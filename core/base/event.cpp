@@ -9,8 +9,8 @@ namespace vpnd {
 namespace {
 
 constexpr std::array<std::string_view, kEventKinds> kNames{
-    "resolving", "trying",  "handshake", "applied", "connected",
-    "lost",      "blocked", "reverted",  "rekeyed", "roamed"};
+    "resolving", "trying",   "handshake", "applied", "connected", "lost",
+    "blocked",   "reverted", "rekeyed",   "roamed",  "repaired"};
 
 EventSink g_sink = nullptr;
 

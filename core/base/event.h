@@ -25,8 +25,9 @@ enum class EventKind : std::uint8_t {
   reverted,   // the host is as it was, but for a wall that stays
   rekeyed,    // a session goes on with other keys
   roamed,     // a session goes on from, or to, another place
+  repaired,   // what others had removed from the host is there again
 };
-inline constexpr std::size_t kEventKinds = 10;
+inline constexpr std::size_t kEventKinds = 11;
 
 std::string_view name(EventKind) noexcept;  // "resolving"
 std::optional<EventKind> event_kind(std::string_view name) noexcept;

@@ -17,6 +17,11 @@ constexpr Duration kSlowInterval = 1s;
 constexpr Duration kSlowAfter = 60s;
 constexpr Duration kAttemptLife = 10s;
 
+// Zero: never.
+Duration until(TimePoint at, TimePoint now) noexcept {
+  return at == kNever ? Duration{} : std::max(at - now, Duration{});
+}
+
 }  // namespace
 
 ClientEngine::ClientEngine(ClientSettings&& settings, const Room& room, Entropy entropy, Now now)
@@ -278,6 +283,8 @@ Report ClientEngine::report(Now now) const {
                      .sent = c.sent,
                      .age = now.mono - c.since,
                      .rtt = c.channel->rtt(),
+                     .rtt_min = c.channel->rtt_min(),
+                     .next_rekey = until(c.channel->next_rekey(), now.mono),
                      .queue_drops = c.queue_drops,
                      .cipher = c.channel->cipher()});
   return r;

@@ -34,6 +34,8 @@ struct PeerReport {
   Address inner_v4, inner_v6;
   Traffic received, sent;
   Duration age{}, rtt{};  // since the handshake; smoothed, zero: unknown
+  Duration rtt_min{};     // of this session; zero: unknown
+  Duration next_rekey{};  // until then; zero: unknown, for it is the client who begins it
   std::uint64_t queue_drops = 0;
   crypto::Cipher cipher = crypto::Cipher::chacha20_poly1305;
 };

@@ -342,6 +342,8 @@ Report ServerEngine::report(Now now) const {
                        .sent = c.sent,
                        .age = now.mono - c.since,
                        .rtt = c.channel->rtt(),
+                       .rtt_min = c.channel->rtt_min(),
+                       .next_rekey = {},
                        .queue_drops = c.queue_drops,
                        .cipher = c.channel->cipher()});
   }

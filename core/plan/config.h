@@ -53,6 +53,8 @@ struct Common {
   Table table = kDefaultTable;
   Level log_level = Level::info;
   LogFormat log_format = LogFormat::text;
+  std::string metrics_textfile, metrics_socket;  // absolute paths; empty: none
+  std::string control_group;                     // may look; empty: root and our own user only
   friend bool operator==(const Common&, const Common&) = default;
 };
 

@@ -29,12 +29,20 @@ std::string head(const char* mode) {
   return fmt::format("version = 1\nmode = \"{}\"\n", mode);
 }
 
+std::string or_word(const std::string& value, const char* word) {
+  return toml_quote(value.empty() ? word : value);
+}
+
 std::string identity_and_log(const Common& c) {
   const std::string key = c.credential.empty()
                               ? toml_quote(c.key)
                               : fmt::format("{{ credential = {} }}", toml_quote(c.credential));
-  return fmt::format("\n[identity]\nkey = {}\n\n[log]\nlevel = \"{}\"\nformat = \"{}\"\n", key,
-                     level_name(c.log_level), log_format_name(c.log_format));
+  return fmt::format(
+      "\n[identity]\nkey = {}\n\n[log]\nlevel = \"{}\"\nformat = \"{}\"\n\n[metrics]\n"
+      "textfile = {}\nsocket = {}\n\n[control]\ngroup = {}\n",
+      key, level_name(c.log_level), log_format_name(c.log_format),
+      or_word(c.metrics_textfile, "off"), or_word(c.metrics_socket, "off"),
+      or_word(c.control_group, "none"));
 }
 
 std::string interface_section(const Common& c) {

@@ -55,6 +55,9 @@ constexpr KnownKey kKeys[] = {
     {"kill_switch", "mode", For::client},
     {"log", "level", For::both},
     {"log", "format", For::both},
+    {"metrics", "textfile", For::both},
+    {"metrics", "socket", For::both},
+    {"control", "group", For::both},
 };
 
 [[noreturn]] void complain(const std::string& file, const TomlNode::Position& at,

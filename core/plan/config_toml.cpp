@@ -97,6 +97,7 @@ class Reader {
     if (const auto format = section("log").choice("format", {"text", "json"})) {
       out.log_format = static_cast<LogFormat>(*format);
     }
+    watched(out);
   }
 
   // A path, or { credential = "ID" }. The file that is loaded as such stands beside this one.
@@ -116,6 +117,22 @@ class Reader {
     }
     out.credential = *id;
     out.key = beside(file_, out.name + ".key");
+  }
+
+  void watched(Common& out) const {
+    const Section metrics = section("metrics");
+    const auto path = [&](const char* key) {
+      const auto value = metrics.text(key);
+      if (!value || *value == "off") return std::string();
+      if (value->front() != '/') {
+        metrics.fail(key, fmt::format("\"metrics.{}\" is \"off\" or begins with \"/\"", key));
+      }
+      return *value;
+    };
+    out.metrics_textfile = path("textfile");
+    out.metrics_socket = path("socket");
+    const auto group = section("control").text("group");
+    if (group && *group != "none") out.control_group = *group;
   }
 
   void marks(ClientConfig& out) const {

@@ -96,8 +96,11 @@ class Keeper {
   bool engine_ready() const noexcept { return engine_ == EngineState::ready; }
   std::uint64_t reports() const noexcept { return reports_; }  // complete ones so far
 
-  // All of it but `version` and `cipher_library`, which the host knows.
+  // All of it but `version`, `cipher_library`, the times and the rates, which the host knows.
   Status status();
+  // Of Status::last_repair; any, while there was none.
+  TimePoint repaired_at() const noexcept { return repaired_at_; }
+  engine::ClientState state() const noexcept { return state_; }
 
  private:
   enum class EngineState : std::uint8_t { none, starting, ready };
@@ -158,6 +161,8 @@ class Keeper {
 
   RepairBudget repairs_left_;
   unsigned repairs_made_ = 0;
+  std::optional<LastRepair> last_repair_;  // without its time
+  TimePoint repaired_at_{};
   std::string last_repair_failure_;
   TimePoint look_again_ = kNever;
   bool rests_ = false;

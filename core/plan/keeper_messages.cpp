@@ -114,6 +114,8 @@ void fields(Io& io, engine::PeerReport& r) {
   fields(io, r.sent);
   io.duration(r.age);
   io.duration(r.rtt);
+  io.duration(r.rtt_min);
+  io.duration(r.next_rekey);
   io.number(r.queue_drops);
   io.cipher(r.cipher);
 }

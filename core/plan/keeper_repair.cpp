@@ -66,8 +66,12 @@ Actions Keeper::repair(TimePoint now, const std::string& by) {
   }
   if (!done.put_back.empty()) {
     ++repairs_made_;
-    log(Level::warning, "removed by {} and put back: {}", by.empty() ? "somebody" : by,
-        fmt::join(done.put_back, "; "));
+    last_repair_ = LastRepair{done.put_back, by, 0};
+    repaired_at_ = now;
+    emit({.kind = EventKind::repaired,
+          .level = Level::warning,
+          .text = fmt::format("removed by {} and put back: {}", by.empty() ? "somebody" : by,
+                              fmt::join(done.put_back, "; "))});
   }
   if (!done.failure.empty()) {
     look_again_ = now + kTryAgain;

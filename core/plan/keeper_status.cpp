@@ -93,7 +93,10 @@ Status Keeper::status() {
   out.missing = presence.missing;
   out.repairs = repairs_made_;
   out.repairs_rest = rests_;
+  out.last_repair = last_repair_;
   out.dns = presence.dns;
+  out.dns_set = !presence.dns.empty() && !presence.dns.starts_with("not set");
+  out.warnings = warnings_of(out);
   return out;
 }
 

@@ -10,11 +10,21 @@
 #include <vector>
 
 #include "core/engine/engine.h"
+#include "core/plan/rate_meter.h"
 
 namespace vpnd::plan {
 
+// Something of ours that others removed and that was put back.
+struct LastRepair {
+  std::vector<std::string> what;
+  std::string by;  // who had removed it; empty: nobody knows
+  WallMs at = 0;
+};
+
 struct Status {
   std::string name, version;
+  WallMs at = 0;               // when it was made
+  std::optional<Rates> rates;  // none: nobody looked shortly before
   engine::Report report;
   std::string host;                 // client: as the user wrote it
   std::string endpoint;             // client: address and port in use
@@ -30,8 +40,11 @@ struct Status {
   std::vector<std::string> missing;  // changes that somebody removed
   unsigned repairs = 0;              // times that something missing was put back
   bool repairs_rest = false;         // removed too often: left alone for now
-  std::string dns;                   // "10.0.0.53, by the resolver file"; empty: left alone
-  std::string cipher_library;        // "libsodium 1.0.18"
+  std::optional<LastRepair> last_repair;
+  std::string dns;                    // "10.0.0.53, by the resolver file"; empty: left alone
+  bool dns_set = false;               // false: `dns` says why not, or it is left alone
+  std::vector<std::string> warnings;  // what needs somebody's attention, a sentence each
+  std::string cipher_library;         // "libsodium 1.0.18"
   // Client: what it was told to do with this host's traffic.
   struct Routing {
     std::vector<std::string> endpoints;    // the server's, all of them
@@ -48,7 +61,11 @@ std::string_view cipher_name(crypto::Cipher) noexcept;  // "aes-256-gcm"
 std::string to_json(const Status&);
 // nullopt: not JSON, another schema, or a field of another type. Absent fields keep their defaults.
 std::optional<Status> status_from_json(std::string_view json) noexcept;
+// What of all this needs attention; for Status::warnings.
+std::vector<std::string> warnings_of(const Status&);
 // For people. Lines end with '\n'. Sizes in powers of 1024.
 std::string print(const Status&);
+// In one line, without its end: state, rates, round trip, what was dropped.
+std::string print_line(const Status&);
 
 }  // namespace vpnd::plan

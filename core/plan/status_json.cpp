@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
+#include "core/plan/human.h"
 #include "core/plan/status.h"
 
 namespace vpnd::plan {
@@ -33,14 +34,30 @@ Json traffic(const engine::Traffic& received, const engine::Traffic& sent) {
           {"tx_bytes", sent.bytes}};
 }
 
-Json peer(const engine::PeerReport& p) {
+Json overall_traffic(const Status& s) {
+  Json out = traffic(s.report.counters.received, s.report.counters.sent);
+  if (!s.rates) return out;
+  out["rx_bps"] = s.rates->rx_bps;
+  out["tx_bps"] = s.rates->tx_bps;
+  return out;
+}
+
+std::string time_before(WallMs at, Duration d) {
+  const auto ms = static_cast<std::uint64_t>(std::max<std::int64_t>(0, count<milliseconds>(d)));
+  return utc_text(at - std::min(at, ms));
+}
+
+Json peer(const engine::PeerReport& p, WallMs at) {
   return {{"name", p.name},
           {"endpoint", p.endpoint.text()},
           {"inner_v4", p.inner_v4.text()},
           {"inner_v6", p.inner_v6.text()},
           {"traffic", traffic(p.received, p.sent)},
           {"age_ms", count<milliseconds>(p.age)},
+          {"last_handshake", time_before(at, p.age)},
+          {"next_rekey_ms", count<milliseconds>(p.next_rekey)},
           {"rtt_us", count<microseconds>(p.rtt)},
+          {"rtt_min_us", count<microseconds>(p.rtt_min)},
           {"queue_drops", p.queue_drops},
           {"cipher", cipher_name(p.cipher)}};
 }
@@ -65,6 +82,32 @@ Json routing(const Status::Routing& r) {
   return {{"endpoints", r.endpoints},     {"into_tunnel", r.into_tunnel},
           {"past_tunnel", r.past_tunnel}, {"lan", r.lan},
           {"kill_switch", r.kill_switch}, {"fwmark", r.fwmark}};
+}
+
+Json changes(const Status& s) {
+  Json out = {{"made", s.changes_made},
+              {"present", s.changes_present},
+              {"missing", s.missing},
+              {"repairs", s.repairs},
+              {"repairs_rest", s.repairs_rest}};
+  if (s.last_repair) {
+    out["last_repair"] = {{"what", s.last_repair->what},
+                          {"by", s.last_repair->by},
+                          {"time", utc_text(s.last_repair->at)}};
+  }
+  return out;
+}
+
+// Of a client's session, what most look for, at the top.
+void add_session(Json& j, const Status& s) {
+  if (s.report.server || s.report.peers.empty()) return;
+  const engine::PeerReport& p = s.report.peers.front();
+  j["peer"] = {{"endpoint", p.endpoint.text()},
+               {"transport", "tcp"},
+               {"last_handshake", time_before(s.at, p.age)},
+               {"next_rekey_ms", count<milliseconds>(p.next_rekey)}};
+  j["path"] = {{"rtt_us", count<microseconds>(p.rtt)},
+               {"rtt_min_us", count<microseconds>(p.rtt_min)}};
 }
 
 // ---- and back. A field that is absent keeps its default, for a later minor version may have more
@@ -108,6 +151,33 @@ void take_address(const Json& from, const char* key, T& out) {
   if (const auto parsed = T::parse(text)) out = *parsed;
 }
 
+void take_instant(const Json& from, const char* key, WallMs& out) {
+  std::string text;
+  take(from, key, text);
+  if (const auto at = parse_utc(text)) out = *at;
+}
+
+void take_changes(const Json& from, Status& s) {
+  take(from, "made", s.changes_made);
+  take(from, "present", s.changes_present);
+  take(from, "missing", s.missing);
+  take(from, "repairs", s.repairs);
+  take(from, "repairs_rest", s.repairs_rest);
+  if (!from.contains("last_repair")) return;
+  const Json& last = part(from, "last_repair");
+  LastRepair& r = s.last_repair.emplace();
+  take(last, "what", r.what);
+  take(last, "by", r.by);
+  take_instant(last, "time", r.at);
+}
+
+void take_rates(const Json& traffic, Status& s) {
+  if (!traffic.contains("rx_bps")) return;
+  Rates& r = s.rates.emplace();
+  take(traffic, "rx_bps", r.rx_bps);
+  take(traffic, "tx_bps", r.tx_bps);
+}
+
 void take_routing(const Json& from, Status::Routing& r) {
   take(from, "endpoints", r.endpoints);
   take(from, "into_tunnel", r.into_tunnel);
@@ -125,7 +195,9 @@ engine::PeerReport peer_from(const Json& j) {
   take_address(j, "inner_v6", p.inner_v6);
   take_traffic(j, p.received, p.sent);
   take_time<milliseconds>(j, "age_ms", p.age);
+  take_time<milliseconds>(j, "next_rekey_ms", p.next_rekey);
   take_time<microseconds>(j, "rtt_us", p.rtt);
+  take_time<microseconds>(j, "rtt_min_us", p.rtt_min);
   take(j, "queue_drops", p.queue_drops);
   std::string cipher;
   take(j, "cipher", cipher);
@@ -177,11 +249,11 @@ Status status_from(const Json& j) {
   take(e, "fallbacks", s.fallbacks);
   take(e, "cipher_library", s.cipher_library);
   take(j, "dns", s.dns);
-  take(part(j, "changes"), "made", s.changes_made);
-  take(part(j, "changes"), "present", s.changes_present);
-  take(part(j, "changes"), "missing", s.missing);
-  take(part(j, "changes"), "repairs", s.repairs);
-  take(part(j, "changes"), "repairs_rest", s.repairs_rest);
+  take(j, "dns_set", s.dns_set);
+  take(j, "warnings", s.warnings);
+  take_instant(j, "time", s.at);
+  take_rates(part(j, "traffic"), s);
+  take_changes(part(j, "changes"), s);
   take_routing(part(j, "routing"), s.routing);
   take_report(j, s.report);
   return s;
@@ -197,31 +269,31 @@ std::string to_json(const Status& s) {
       {"version", s.version},
       {"role", r.server ? "server" : "client"},
       {"state", r.server ? "serving" : name(r.state)},
+      {"time", utc_text(s.at)},
+      {"since", time_before(s.at, r.in_state)},
       {"in_state_ms", count<milliseconds>(r.in_state)},
       {"host", s.host},
       {"endpoint", s.endpoint},
       {"listen", s.listen},
       {"interface", {{"name", s.interface}, {"addresses", s.addresses}, {"mtu", s.mtu}}},
       {"dns", s.dns},
+      {"dns_set", s.dns_set},
       {"engine",
        {{"driver", s.driver},
         {"offload", s.offload},
         {"congestion", s.congestion},
         {"cipher_library", s.cipher_library},
         {"fallbacks", s.fallbacks}}},
-      {"traffic", traffic(r.counters.received, r.counters.sent)},
+      {"traffic", overall_traffic(s)},
       {"records", {{"sent", r.counters.records_sent}, {"received", r.counters.records_received}}},
       {"sessions", sessions(r)},
       {"drops", drops(r.counters)},
-      {"changes",
-       {{"made", s.changes_made},
-        {"present", s.changes_present},
-        {"missing", s.missing},
-        {"repairs", s.repairs},
-        {"repairs_rest", s.repairs_rest}}},
+      {"changes", changes(s)},
+      {"warnings", s.warnings},
       {"routing", routing(s.routing)}};
+  add_session(j, s);
   j["peers"] = Json::array();
-  for (const engine::PeerReport& p : r.peers) j["peers"].push_back(peer(p));
+  for (const engine::PeerReport& p : r.peers) j["peers"].push_back(peer(p, s.at));
   // A name need not be UTF-8; what is not is replaced rather than refused.
   return j.dump(-1, ' ', false, Json::error_handler_t::replace);
 }

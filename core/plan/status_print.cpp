@@ -48,8 +48,10 @@ std::string client_head(const Status& s) {
 
 std::string server_head(const Status& s) {
   const std::size_t clients = s.report.peers.size();
-  return fmt::format("● {}  serving {} client{}   server on {}\n", s.name, clients,
-                     clients == 1 ? "" : "s", join(s.listen, ", "));
+  const Duration time = s.report.in_state;
+  return fmt::format(
+      "● {}  serving {} client{}{}   server on {}\n", s.name, clients, clients == 1 ? "" : "s",
+      time > Duration{} ? " for " + human_duration(time) : std::string(), join(s.listen, ", "));
 }
 
 std::string interface_row(const Status& s) {
@@ -72,9 +74,15 @@ std::string kill_switch_row(const Status& s) {
                                                        join(past, ", ")));
 }
 
-std::string traffic_row(const engine::Counters& c) {
-  return row("traffic",
-             fmt::format("↓ {}   ↑ {}", human_bytes(c.received.bytes), human_bytes(c.sent.bytes)));
+std::string traffic_row(const Status& s) {
+  const engine::Counters& c = s.report.counters;
+  std::string text =
+      fmt::format("↓ {}   ↑ {}", human_bytes(c.received.bytes), human_bytes(c.sent.bytes));
+  if (s.rates) {
+    text +=
+        fmt::format("   now ↓ {}   ↑ {}", human_rate(s.rates->rx_bps), human_rate(s.rates->tx_bps));
+  }
+  return row("traffic", text);
 }
 
 std::string drops_row(const engine::Counters& counters) {
@@ -97,11 +105,27 @@ std::string engine_rows(const Status& s) {
   return out;
 }
 
+// The first of them, and how many more.
+std::string some_of(const std::vector<std::string>& things) {
+  constexpr std::size_t kShown = 2;
+  std::string out =
+      join({things.begin(),
+            things.begin() + static_cast<std::ptrdiff_t>(std::min(things.size(), kShown))},
+           "; ");
+  if (things.size() > kShown) out += fmt::format(" and {} more", things.size() - kShown);
+  return out;
+}
+
 std::string host_rows(const Status& s) {
   if (s.changes_made == 0) return {};
   std::string text =
       fmt::format("{} changes made, {} still in place", s.changes_made, s.changes_present);
-  if (s.repairs > 0) {
+  if (const auto& r = s.last_repair) {
+    const auto ago = std::chrono::milliseconds(s.at - std::min(s.at, r->at));
+    text += fmt::format(": {} removed by {}; restored {} ago", some_of(r->what),
+                        r->by.empty() ? "somebody" : r->by, human_duration(ago));
+  }
+  if (s.repairs > (s.last_repair ? 1u : 0u)) {
     text += fmt::format(", put back {} time{}", s.repairs, s.repairs == 1 ? "" : "s");
   }
   std::string out = row("host state", text);
@@ -110,12 +134,17 @@ std::string host_rows(const Status& s) {
   return out;
 }
 
-std::string session_row(const Status& s) {
+std::string session_rows(const Status& s) {
   if (s.report.peers.empty()) return {};
   const engine::PeerReport& p = s.report.peers.front();
-  return row("session", fmt::format("handshake {} ago, {}, rtt {}, reconnects {}, rekeys {}",
-                                    human_duration(p.age), cipher_name(p.cipher), human_rtt(p.rtt),
-                                    s.report.counters.reconnects, s.report.counters.rekeys));
+  const std::string next =
+      p.next_rekey > Duration{} ? ", next rekey in " + human_duration(p.next_rekey) : "";
+  const std::string least =
+      p.rtt_min > Duration{} ? fmt::format(" (min {})", human_rtt(p.rtt_min)) : "";
+  return row("session", fmt::format("handshake {} ago, {}{}", human_duration(p.age),
+                                    cipher_name(p.cipher), next)) +
+         row("path", fmt::format("rtt {}{}, reconnects {}, rekeys {}", human_rtt(p.rtt), least,
+                                 s.report.counters.reconnects, s.report.counters.rekeys));
 }
 
 std::string handshakes_row(const engine::Report& r) {
@@ -123,13 +152,8 @@ std::string handshakes_row(const engine::Report& r) {
                                      r.half_open, r.counters.rekeys));
 }
 
-// A name from the client list, kept from moving the terminal's cursor.
 std::string client_name(const engine::PeerReport& p) {
-  std::string out = p.name.empty() ? "-" : p.name;
-  std::replace_if(
-      out.begin(), out.end(),
-      [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, '?');
-  return out;
+  return p.name.empty() ? "-" : printable(p.name);
 }
 
 std::string client_table(const std::vector<engine::PeerReport>& peers) {
@@ -171,9 +195,38 @@ std::string print(const Status& s) {
   const engine::Report& r = s.report;
   std::string out = r.server ? server_head(s) : client_head(s);
   out += interface_row(s) + row("dns", s.dns) + kill_switch_row(s);
-  out += r.server ? handshakes_row(r) : session_row(s);
-  out += traffic_row(r.counters) + drops_row(r.counters) + engine_rows(s) + host_rows(s);
+  out += r.server ? handshakes_row(r) : session_rows(s);
+  out += traffic_row(s) + drops_row(r.counters) + engine_rows(s) + host_rows(s);
   if (r.server) out += client_table(r.peers);
+  return out;
+}
+
+std::string print_line(const Status& s) {
+  const engine::Report& r = s.report;
+  std::string out = r.server
+                        ? fmt::format("{} client{}", r.peers.size(), r.peers.size() == 1 ? "" : "s")
+                        : std::string(name(r.state));
+  if (!r.server && !r.peers.empty()) out += "  rtt " + human_rtt(r.peers.front().rtt);
+  if (s.rates) {
+    out += fmt::format("  ↓ {}  ↑ {}", human_rate(s.rates->rx_bps), human_rate(s.rates->tx_bps));
+  }
+  std::uint64_t dropped = 0;
+  for (const std::uint64_t n : r.counters.drops) dropped += n;
+  out += fmt::format("  dropped {}  changes {}/{}", dropped, s.changes_present, s.changes_made);
+  for (const std::string& warning : s.warnings) out += "  ! " + printable(warning);
+  return out;
+}
+
+std::vector<std::string> warnings_of(const Status& s) {
+  std::vector<std::string> out;
+  if (s.repairs_rest) {
+    out.emplace_back("its changes to the host are removed again and again: left alone for a while");
+  }
+  if (!s.missing.empty()) {
+    out.push_back(fmt::format("{} of its {} changes to the host {} missing", s.missing.size(),
+                              s.changes_made, s.missing.size() == 1 ? "is" : "are"));
+  }
+  if (!s.dns_set && !s.dns.empty()) out.push_back("its resolvers are " + s.dns);
   return out;
 }
 

@@ -128,8 +128,14 @@ const PushedConfig& Channel::config() const noexcept {
 Duration Channel::rtt() const noexcept {
   return state_->liveness.rtt();
 }
+Duration Channel::rtt_min() const noexcept {
+  return state_->liveness.rtt_min();
+}
 CloseReason Channel::reason() const noexcept {
   return state_->reason;
+}
+TimePoint Channel::next_rekey() const noexcept {
+  return state_->renewal.rekey_at();
 }
 std::uint64_t Channel::rekeys() const noexcept {
   return state_->renewal.rekeys();

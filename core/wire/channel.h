@@ -59,7 +59,8 @@ class Channel {
   std::size_t record_size(Bytes stream) noexcept;
   const Lease& lease() const noexcept;
   const PushedConfig& config() const noexcept;
-  Duration rtt() const noexcept;  // smoothed; zero: not measured
+  Duration rtt() const noexcept;      // smoothed; zero: not measured
+  Duration rtt_min() const noexcept;  // the shortest so far; zero: not measured
   CloseReason reason() const noexcept;
 
   // ---- out
@@ -86,6 +87,8 @@ class Channel {
   // or at a hard limit (CLOSE(key limit) is pending then).
   Health tick(TimePoint now) noexcept;
 
+  // When the DH secret is to be renewed: of a client between re-keys; else kNever.
+  TimePoint next_rekey() const noexcept;
   std::uint64_t rekeys() const noexcept;
   std::uint64_t ratchets() const noexcept;
   crypto::Cipher cipher() const noexcept;

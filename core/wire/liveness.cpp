@@ -60,6 +60,7 @@ bool Liveness::answered(const PingId& id, TimePoint now) noexcept {
   if (it == pings_.end()) return false;
   const Duration sample = std::max<Duration>(now - it->at, std::chrono::nanoseconds(1));
   rtt_ = rtt_ == Duration{} ? sample : (rtt_ * 7 + sample) / 8;  // RFC 6298's gain
+  rtt_min_ = rtt_min_ == Duration{} ? sample : std::min(rtt_min_, sample);
   it->at = kNever;
   return true;
 }

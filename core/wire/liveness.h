@@ -34,6 +34,7 @@ class Liveness {
   // False: not one of our last PINGs.
   bool answered(const PingId&, TimePoint now) noexcept;
   Duration rtt() const noexcept { return rtt_; }
+  Duration rtt_min() const noexcept { return rtt_min_; }
 
  private:
   struct Ping {
@@ -50,7 +51,7 @@ class Liveness {
   TimePoint asked_since_ = kNever;  // the first PING without an answer of any kind
   std::array<Ping, 4> pings_{};
   std::size_t next_slot_ = 0;
-  Duration rtt_{};
+  Duration rtt_{}, rtt_min_{};
 };
 
 }  // namespace vpnd::wire

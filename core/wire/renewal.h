@@ -56,6 +56,8 @@ class Renewal {
   bool hard_stop(TimePoint now) const noexcept { return now >= hard_stop_at_; }
   TimePoint next_deadline() const noexcept;
 
+  TimePoint rekey_at() const noexcept { return wanted_ ? kNever : rekey_at_; }
+
   std::uint64_t rekeys() const noexcept { return rekeys_; }
   std::uint64_t ratchets() const noexcept { return ratchets_; }
 

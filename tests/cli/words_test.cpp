@@ -34,11 +34,19 @@ Test(words, alone_it_shows_the_help_when_nothing_runs) {
 
 Test(words, status_says_that_nothing_runs) {
   const cli::Setting setting = nowhere();
-  for (const Words& words : {Words{"status"}, Words{"status", "--json"}, Words{"status", "vpn0"}}) {
+  for (const Words& words :
+       {Words{"status"}, Words{"status", "--json"}, Words{"status", "vpn0"},
+        Words{"status", "--watch"}, Words{"status", "--watch", "vpn0"}, Words{"events"},
+        Words{"events", "vpn0"}, Words{"metrics"}, Words{"metrics", "vpn0"}, Words{"top"},
+        Words{"top", "vpn0"}, Words{"wait", "vpn0", "--timeout=1"}}) {
     const Outcome asked = run(words, setting);
     cr_assert_eq(asked.code, 3, "%d %s", asked.code, asked.err.c_str());
     cr_assert_eq(asked.out, "");
   }
+}
+
+Test(words, waiting_for_the_end_of_what_does_not_run_is_over_at_once) {
+  cr_assert_eq(run({"wait", "vpn0", "--for=down"}, nowhere()).code, 0);
 }
 
 Test(words, each_command_has_help_of_its_own) {
@@ -96,6 +104,16 @@ Test(words, mistakes_are_usage_errors_of_one_line_and_a_remedy) {
       {"--nonsense"},
       {"status", "--nonsense"},
       {"status", "a", "b"},
+      {"status", "--watch=0"},
+      {"status", "--watch=soon"},
+      {"top", "a", "b"},
+      {"top", "--json"},
+      {"events", "a", "b"},
+      {"metrics", "a", "b"},
+      {"wait"},
+      {"wait", "a", "b"},
+      {"wait", "a", "--for=ever"},
+      {"wait", "a", "--timeout=-1"},
       {"check", "a", "b"},
       {"doctor", "a", "b"},
       {"doctor", "--fix"},

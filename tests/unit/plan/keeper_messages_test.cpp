@@ -27,6 +27,8 @@ engine::PeerReport row() {
   r.sent = {3, 4};
   r.age = std::chrono::seconds(5);
   r.rtt = std::chrono::microseconds(250);
+  r.rtt_min = std::chrono::microseconds(240);
+  r.next_rekey = std::chrono::seconds(79);
   r.queue_drops = 7;
   r.cipher = crypto::Cipher::aes256_gcm;
   return r;

@@ -34,8 +34,12 @@ Status client_status() {
   s.offload = "tso4 tso6 uso";
   s.congestion = "bbr";
   s.cipher_library = "libsodium 1.0.18";
+  s.at = 1763622072345;
+  s.rates = Rates{312'000'000, 8'100'000};
   s.changes_made = 14;
   s.changes_present = 13;
+  s.repairs = 1;
+  s.last_repair = LastRepair{{"rule 5210"}, "process 412 (networkd)", s.at - 4000};
   s.missing = {"+ rule  30001 not fwmark 42069 -> table 42069 (v4)"};
   auto& r = s.report;
   r.state = engine::ClientState::up;
@@ -54,6 +58,8 @@ Status client_status() {
   p.received = {1000, 1975684956};
   p.age = 41s;
   p.rtt = 18400us;
+  p.rtt_min = 17900us;
+  p.next_rekey = 79s;
   p.cipher = crypto::Cipher::aes256_gcm;
   r.peers.push_back(p);
   return s;
@@ -72,6 +78,7 @@ Status server_status() {
   s.changes_made = s.changes_present = 9;
   auto& r = s.report;
   r.server = true;
+  r.in_state = 3h + 2min;
   r.half_open = 3;
   r.counters.handshakes = 12;
   for (int i = 0; i < 2; ++i) {
@@ -93,6 +100,11 @@ Status random_status(std::mt19937_64& rng) {
   auto& r = s.report;
   r.state = static_cast<engine::ClientState>(rng() % 5);
   r.in_state = std::chrono::milliseconds(rng() % 1'000'000'000);
+  s.at = rng() % 253402300799999;
+  if (rng() % 2 == 0) s.rates.reset();
+  if (rng() % 2 == 0) s.last_repair.reset();
+  s.warnings.assign(rng() % 3, "so and so");
+  s.dns_set = rng() % 2 == 0;
   r.half_open = static_cast<std::uint32_t>(rng());
   r.draining = static_cast<std::uint32_t>(rng());
   for (std::size_t i = 1; i < kDropCount; ++i) r.counters.drops[i] = rng();
@@ -103,6 +115,8 @@ Status random_status(std::mt19937_64& rng) {
     p.queue_drops = rng();
     p.cipher = static_cast<crypto::Cipher>(1u << rng() % 3);
     p.rtt = std::chrono::microseconds(rng() % 1'000'000'000);
+    p.rtt_min = std::chrono::microseconds(rng() % 1'000'000'000);
+    p.next_rekey = std::chrono::milliseconds(rng() % 1'000'000'000);
     p.name = std::string(rng() % 4, '"') + "é\n";
   }
   return s;
@@ -145,6 +159,18 @@ Test(status, json_is_one_line_with_its_schema) {
 
 Test(status, repairs_are_shown_when_there_were_any) {
   Status s = client_status();
+  cr_assert(
+      print(s).find("13 still in place: rule 5210 removed by process 412 (networkd); restored "
+                    "4 s ago\n") != std::string::npos);
+  s.last_repair->what = {"a", "b", "c", "d"};
+  s.last_repair->by.clear();
+  s.repairs = 2;
+  cr_assert(
+      print(s).find("place: a; b and 2 more removed by somebody; restored 4 s ago, put back 2 "
+                    "times\n") != std::string::npos,
+      "%s", print(s).c_str());
+  s.last_repair.reset();
+  s.repairs = 0;
   cr_assert(print(s).find("put back") == std::string::npos);
   s.repairs = 3;
   cr_assert(print(s).find("still in place, put back 3 times\n") != std::string::npos, "%s",
@@ -156,6 +182,46 @@ Test(status, repairs_are_shown_when_there_were_any) {
   cr_assert(back.has_value());
   cr_assert_eq(back->repairs, 3u);
   cr_assert(back->repairs_rest);
+}
+
+Test(status, what_most_look_for_stands_at_the_top) {
+  const auto j = nlohmann::json::parse(to_json(client_status()));
+  cr_assert_eq(j["time"], "2025-11-20T07:01:12.345Z");
+  cr_assert_eq(j["since"], "2025-11-20T04:47:09.345Z");
+  cr_assert_eq(j["traffic"]["rx_bps"], 312'000'000);
+  cr_assert_eq(j["peer"]["last_handshake"], "2025-11-20T07:00:31.345Z");
+  cr_assert_eq(j["peer"]["next_rekey_ms"], 79000);
+  cr_assert_eq(j["path"]["rtt_us"], 18400);
+  cr_assert_eq(j["path"]["rtt_min_us"], 17900);
+  cr_assert_eq(j["changes"]["last_repair"]["time"], "2025-11-20T07:01:08.345Z");
+  Status waiting = client_status();
+  waiting.report.peers.clear();
+  waiting.rates.reset();
+  const auto without = nlohmann::json::parse(to_json(waiting));
+  cr_assert(!without.contains("peer") && !without.contains("path"));
+  cr_assert(!without["traffic"].contains("rx_bps"));
+}
+
+Test(status, warnings_name_what_needs_attention) {
+  Status s = server_status();
+  cr_assert(warnings_of(s).empty());
+  s.dns = "10.0.0.53, by the resolver file";
+  s.dns_set = true;
+  cr_assert(warnings_of(s).empty());
+  s.dns = "not set: no such file";
+  s.dns_set = false;
+  cr_assert_eq(warnings_of(s).size(), 1u);
+  s.missing = {"+ rule"};
+  s.repairs_rest = true;
+  cr_assert_eq(warnings_of(s).size(), 3u);
+}
+
+Test(status, one_line) {
+  cr_assert_eq(print_line(client_status()),
+               "up  rtt 18.4 ms  ↓ 312 Mbit/s  ↑ 8.1 Mbit/s  dropped 2  changes 13/14");
+  Status s = server_status();
+  s.warnings = {"a\nb"};
+  cr_assert_eq(print_line(s), "2 clients  dropped 0  changes 9/9  ! a?b");
 }
 
 Test(status, json_of_later_versions_is_read) {
@@ -174,7 +240,10 @@ Test(status, json_that_is_something_else) {
         "{\"schema\":\"vpnd.status/1\",\"peers\":5}", "{\"schema\":\"vpnd.status/1\",\"drops\":[]}",
         "{\"schema\":\"vpnd.status/1\",\"in_state_ms\":-1}",
         "{\"schema\":\"vpnd.status/1\",\"in_state_ms\":9223372036854775807}",
-        "{\"schema\":\"vpnd.status/1\",\"interface\":7}"}) {
+        "{\"schema\":\"vpnd.status/1\",\"interface\":7}",
+        "{\"schema\":\"vpnd.status/1\",\"traffic\":{\"rx_bps\":\"fast\"}}",
+        "{\"schema\":\"vpnd.status/1\",\"changes\":{\"last_repair\":3}}",
+        "{\"schema\":\"vpnd.status/1\",\"warnings\":3}"}) {
     cr_assert(!status_from_json(text).has_value(), "%s", text);
   }
 }
@@ -203,6 +272,7 @@ Test(status, prints) {
   waiting.routing.kill_switch = "session";
   waiting.endpoint.clear();
   waiting.changes_made = 0;
+  waiting.rates.reset();
   compare_golden("status_print.txt",
                  print(client_status()) + "\n" + print(waiting) + "\n" + print(server_status()));
 }

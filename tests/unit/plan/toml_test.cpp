@@ -36,9 +36,7 @@ Test(toml, a_mistyped_key_is_named_with_its_place) {
 }
 
 Test(toml, keys_that_nothing_obeys_are_refused) {
-  for (const char* section : {"split", "metrics", "control"}) {
-    expect(kClient + "[" + section + "]\n", "home.toml:4:2: unknown key");
-  }
+  expect(kClient + "[split]\n", "home.toml:4:2: unknown key");
   expect(kClient + "[interface]\nqueues = 2\n", "home.toml:5:1: unknown key \"queues\"");
 }
 
@@ -109,6 +107,22 @@ Test(toml, types_and_ranges) {
          "home.toml:4:11: \"server.isolate\" must be true or false, not an integer");
   expect(kServer + "[server]\nmax_clients = -1\n", "home.toml:4:15:");
   expect(kServer + "[server]\next_ip = \"x\"\n", "home.toml:4:10: \"x\" is not an IP address");
+}
+
+Test(toml, who_may_look_and_where) {
+  const auto common = [](const std::string& text) -> Common {
+    return std::get<ClientConfig>(config_from_toml(kClient + text, "home.toml"));
+  };
+  const Common none = common("");
+  cr_assert(none.metrics_socket.empty() && none.metrics_textfile.empty());
+  cr_assert(none.control_group.empty());
+  cr_assert(common("[metrics]\nsocket = \"off\"\n[control]\ngroup = \"none\"\n") == none);
+  const Common some = common("[metrics]\nsocket = \"/run/a b\"\n[control]\ngroup = \"adm\"\n");
+  cr_assert_eq(some.metrics_socket, "/run/a b");
+  cr_assert_eq(some.control_group, "adm");
+  expect(kClient + "[metrics]\ntextfile = \"x.prom\"\n", "home.toml:5:12: \"metrics.textfile\"");
+  expect(kClient + "[metrics]\nsocket = \"\"\n", "home.toml:5:10: \"metrics.socket\" is empty");
+  expect(kClient + "[control]\ngroup = 3\n", "home.toml:5:9: \"control.group\" must be");
 }
 
 Test(toml, a_duration_has_a_unit) {
@@ -264,6 +278,9 @@ class Random {
     if (coin()) c.interface = "vpn" + std::to_string(below(100));
     c.mtu = static_cast<Mtu>(1280 + below(60000));
     c.log_level = static_cast<Level>(below(5));
+    if (coin()) c.metrics_textfile = "/" + word();
+    if (coin()) c.metrics_socket = "/" + word();
+    if (coin()) c.control_group = word();
   }
 
  private:

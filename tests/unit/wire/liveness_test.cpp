@@ -72,13 +72,17 @@ Test(liveness, a_keepalive_of_zero_is_no_flood) {
 
 Test(liveness, round_trip_is_smoothed) {
   Liveness l(10s, at(0s));
-  cr_assert(l.rtt() == Duration{});
+  cr_assert(l.rtt() == Duration{} && l.rtt_min() == Duration{});
   l.sealed(kId, at(0s));
   cr_assert(l.answered(kId, at(80ms)));
   cr_assert(l.rtt() == 80ms);
   l.sealed(kId, at(1s));
   cr_assert(l.answered(kId, at(1160ms)));
   cr_assert(l.rtt() == 90ms);
+  cr_assert(l.rtt_min() == 80ms);
+  l.sealed(kId, at(2s));
+  cr_assert(l.answered(kId, at(2030ms)));
+  cr_assert(l.rtt_min() == 30ms);
 }
 
 Test(liveness, an_answer_counts_once_and_only_to_a_question) {
