@@ -22,6 +22,7 @@
 #include "core/plan/leak.h"
 #include "core/plan/lowered.h"
 #include "core/plan/plan.h"
+#include "core/plan/reload.h"
 
 namespace vpnd::host {
 
@@ -34,7 +35,10 @@ struct Places {
 // The tunnel device, open but down. Destroying it removes the device, unless an engine holds it.
 class Tunnel {
  public:
-  explicit Tunnel(const std::string& name);  // empty: the lowest free vpnN. Throws Error
+  // `name` empty: the lowest free vpnN. `kept`: a descriptor of the device of that name, which an
+  // earlier process has left; it is taken over with what hangs on the device. -1: a new one is
+  // made. Throws Error.
+  explicit Tunnel(const std::string& name, int kept = -1);
   Tunnel(Tunnel&&) noexcept;
   Tunnel& operator=(Tunnel&&) noexcept;
   ~Tunnel();
@@ -44,6 +48,8 @@ class Tunnel {
   // Not so when somebody removed or renamed the device, or took it elsewhere: then the descriptor
   // leads nowhere, and all that hung on the device is gone with it.
   bool alive() const noexcept;
+  // Removes the device whoever else still holds it.
+  void remove() noexcept;
 
  private:
   struct State;
@@ -68,7 +74,9 @@ struct Repair {
 // The machine's network, as far as a plan speaks of it. It must outlive what it applied.
 class Machine {
  public:
-  explicit Machine(const Places&);  // throws Error
+  // `kept`: the descriptor that tables() of an earlier process was; it is taken over. -1: there is
+  // none. Throws Error.
+  explicit Machine(const Places&, int kept = -1);
   Machine(Machine&&) noexcept;
   ~Machine();
 
@@ -101,6 +109,13 @@ class Machine {
   // Removes what a dead process left for this interface. A server's own table and pool route are
   // spared: the next apply() adopts them, so that running flows go on. One line for each thing.
   std::vector<std::string> sweep(const std::string& interface, bool server);
+  // Instead, when the device of that process was kept: nothing is removed before the next apply()
+  // has taken over what it wants of it, so that there is no moment without.
+  std::vector<std::string> adopt(const std::string& interface);
+  // All that is left of an interface that nobody goes on with.
+  std::vector<std::string> forget(const std::string& interface);
+  // What owns the nft tables: whoever keeps a duplicate keeps them. -1: nothing does.
+  int tables() const noexcept;
   // Of that, the host's resolver only: before names are looked up, and with the wall as it is.
   std::vector<std::string> sweep_resolver(const std::string& interface);
   bool has_v6();
@@ -131,7 +146,15 @@ struct Caution {
 
 // Runs a client or a server in the foreground until it ends: keeper, engine and all. Returns what
 // the process should end with; throws Error for what stopped it before it began.
-Exit keep(const plan::Config&, const Places&, const Caution&);
+// Of a tunnel that a file describes, reads it once more; throws Error. On SIGHUP and at reload()
+// what can be changed without ending a session is changed. Without it SIGHUP ends the tunnel.
+struct ReadAgain {
+  std::string path;
+  std::function<plan::Config()> read = {};
+};
+Exit keep(const plan::Config&, const Places&, const Caution&, const ReadAgain& = {});
+// Has a running tunnel read its file again. The name as for status(); nullopt: nothing runs.
+std::optional<plan::Reloaded> reload(const std::string& name, const Places&);
 // What goes before a line of that level on the standard error. Empty, unless somebody reads it.
 std::string log_prefix(Level);
 // Carries `body`, a keep(), out in a process of its own, which outlives this one once it has called

@@ -16,12 +16,22 @@ namespace {
 
 // What the sweep at start left for us, and nothing in the new plan wanted.
 void drop_spared(Sockets& s) {
+  for (const Dumped<Rule>& r : s.spared_rules) {
+    (void)s.rt.echo(r.message, kDeleteRule);
+    if (s.journal) s.journal->strike(text(r.object));
+  }
   for (const Dumped<Route>& r : s.spared_routes) {
     (void)s.rt.echo(r.message, kDeleteRoute);
     if (s.journal) s.journal->strike(text(r.object));
   }
+  for (const auto& [address, index] : s.spared_addresses) (void)remove(s.rt, address, index);
+  drop_spared_settings(s);
   for (const ForeignAccept& a : s.spared_accepts) (void)remove(s.nft, a);
+  if (!s.spared_table.empty()) (void)remove_table(s.nft, s.spared_table);
   if (!s.spared_wall.empty()) (void)remove_wall(s.nft, s.spared_wall);
+  s.spared_rules.clear();
+  s.spared_addresses.clear();
+  s.spared_table.clear();
   s.spared_wall.clear();
   s.spared_routes.clear();
   s.spared_accepts.clear();
@@ -29,7 +39,9 @@ void drop_spared(Sockets& s) {
 
 }  // namespace
 
-Host::Host() : sockets_(std::make_unique<Sockets>()) {}
+Host::Host(Fd nft) : sockets_(std::make_unique<Sockets>()) {
+  if (nft) sockets_->nft = NftSocket(std::move(nft));
+}
 Host::~Host() = default;
 Host::Host(Host&&) noexcept = default;
 Host& Host::operator=(Host&&) noexcept = default;
@@ -101,6 +113,10 @@ std::string Host::way_to(const Address& to, Fwmark mark) {
 
 const std::string& Host::dns() const noexcept {
   return sockets_->dns;
+}
+
+int Host::tables() const noexcept {
+  return sockets_->nft.fd();
 }
 
 bool Host::present(const Object& object) {

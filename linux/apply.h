@@ -11,6 +11,7 @@
 
 #include "core/plan/applied.h"
 #include "core/plan/plan.h"
+#include "linux/fd.h"
 #include "linux/objects.h"
 
 namespace vpnd::nl {
@@ -25,6 +26,9 @@ enum class Sweep {
   // For the next client: all but the wall, which holds until apply() has swapped it, or, when what
   // is applied has none, until apply() is done.
   but_the_wall,
+  // For the next process of an interface whose device outlived the last one: everything stays until
+  // apply() has taken over what it wants. The rest of it goes then.
+  adopt,
 };
 
 struct Sockets;
@@ -33,7 +37,8 @@ struct Sockets;
 // to the network namespace in which the Host was made. Outlives every Applied it returned.
 class Host {
  public:
-  Host();  // throws Error
+  // With the netfilter socket of an earlier process, if there is one. Throws Error.
+  explicit Host(Fd nft = {});
   ~Host();
   Host(Host&&) noexcept;
   Host& operator=(Host&&) noexcept;
@@ -65,6 +70,7 @@ class Host {
   // and is missed by nobody.
   bool drops(const ForeignAccept&);
   std::string way_to(const Address&, Fwmark);  // way.h
+  int tables() const noexcept;                 // the netfilter socket
   // The resolvers in force and by what they were set, or why they were not. Empty: left alone.
   const std::string& dns() const noexcept;
   // Removes what an earlier process of ours left for this interface (empty: for every interface

@@ -148,7 +148,9 @@ void confine_keeper(const KeeperFolders& folders) {
   std::uint64_t needed = root ? kRootKeeper : kAnyKeeper;
   // What may be needed goes out of effect first, to see whether it is missed.
   set_capabilities(had & needed, had);
-  if (root && !all_open(folders.searched, X_OK)) needed |= bit(CAP_DAC_READ_SEARCH);
+  if (root && (!all_open(folders.searched, X_OK) || !all_open(folders.read, R_OK))) {
+    needed |= bit(CAP_DAC_READ_SEARCH);
+  }
   if (root && !all_open(folders.written, R_OK | W_OK | X_OK)) needed |= bit(CAP_DAC_OVERRIDE);
   set_capabilities(had & needed, had & needed);
   become_unreadable();

@@ -32,6 +32,7 @@ void confine_helper(pid_t parent);
 // What the keeper uses to the end.
 struct KeeperFolders {
   std::vector<std::string> written, searched;
+  std::vector<std::string> read;  // files
 };
 // The keeper, once its listeners are open: no program that it would run could gain anything, nobody
 // reads its memory, and of capabilities it keeps, if it had them:
@@ -39,7 +40,8 @@ struct KeeperFolders {
 //   CAP_SETUID, CAP_SETGID  root only: a new engine becomes another user
 //   CAP_KILL                root only: ends an engine that does not listen
 //   CAP_DAC_OVERRIDE        root only, if a folder that it writes in is closed to it without
-//   CAP_DAC_READ_SEARCH     root only, if a folder that it searches is closed to it without
+//   CAP_DAC_READ_SEARCH     root only, if a folder that it searches, or a file that it
+//                         reads, is closed to it without
 // Throws Error.
 void confine_keeper(const KeeperFolders&);
 

@@ -32,9 +32,10 @@ struct Word {
   std::string_view line;
   bool changes;  // for root and the daemon's own user only
 };
-constexpr std::array<Word, 3> kWords{{{Request::status, "status\n", false},
+constexpr std::array<Word, 4> kWords{{{Request::status, "status\n", false},
                                       {Request::events, "events\n", false},
-                                      {Request::confirm, "confirm\n", true}}};
+                                      {Request::confirm, "confirm\n", true},
+                                      {Request::reload, "reload\n", true}}};
 
 std::string_view line_of(Request request) noexcept {
   return std::ranges::find(kWords, request, &Word::request)->line;
@@ -128,6 +129,7 @@ bool ControlSocket::progress(Client& c) {
     }
     c.asked = true;
     c.confirms = word->request == Request::confirm;
+    c.reloads = word->request == Request::reload;
     c.streams = word->request == Request::events;
     return true;
   }
@@ -141,7 +143,12 @@ bool ControlSocket::progress(Client& c) {
 }
 
 bool ControlSocket::wanted() const noexcept {
-  return std::ranges::any_of(clients_, [](const Client& c) { return c.asked && c.out.empty(); });
+  return std::ranges::any_of(
+      clients_, [](const Client& c) { return c.asked && !c.reloads && c.out.empty(); });
+}
+
+bool ControlSocket::wants_reload() const noexcept {
+  return std::ranges::any_of(clients_, [](const Client& c) { return c.reloads && c.out.empty(); });
 }
 
 bool ControlSocket::take_confirmation() noexcept {
@@ -151,8 +158,16 @@ bool ControlSocket::take_confirmation() noexcept {
 }
 
 void ControlSocket::answer(const std::string& json) noexcept {
+  answer(false, json);
+}
+
+void ControlSocket::answer_reload(const std::string& text) noexcept {
+  answer(true, text);
+}
+
+void ControlSocket::answer(bool reload, const std::string& text) noexcept {
   for (Client& c : clients_) {
-    if (c.asked && c.out.empty()) c.out = json;
+    if (c.asked && c.reloads == reload && c.out.empty()) c.out = text;
   }
   std::erase_if(clients_, [](Client& c) { return !c.out.empty() && !progress(c); });
 }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: ISC
 #pragma once
 
-// The control socket <run>/<interface>.sock. One line in: what is wanted. Out: a JSON document, or
-// for "events" a JSON line for each thing that happens, for as long as somebody reads. Root and the
-// daemon's own user may ask for everything; members of a group, if one is given, may look and
-// change nothing. Few are answered at a time, and nobody can make the keeper wait, or keep more
-// than kMostQueued bytes.
+// The control socket <run>/<interface>.sock. One line in: what is wanted. Out: a JSON document; for
+// "events" a JSON line for each thing that happens, for as long as somebody reads; for "reload"
+// plan::to_text of how it went. Root and the daemon's own user may ask for everything; members of a
+// group, if one is given, may look and change nothing. Few are answered at a time, and nobody can
+// make the keeper wait, or keep more than kMostQueued bytes.
 
 #include <poll.h>
 #include <sys/types.h>
@@ -20,7 +20,7 @@
 
 namespace vpnd::nl {
 
-enum class Request : std::uint8_t { status, events, confirm };
+enum class Request : std::uint8_t { status, events, confirm, reload };
 
 class ControlSocket {
  public:
@@ -38,6 +38,8 @@ class ControlSocket {
   bool wanted() const noexcept;                   // somebody waits for an answer
   bool take_confirmation() noexcept;              // somebody asked to confirm, since the last call
   void answer(const std::string& json) noexcept;  // to all who wait
+  bool wants_reload() const noexcept;             // somebody waits for another answer
+  void answer_reload(const std::string& text) noexcept;
   TimePoint next_deadline() const noexcept;
 
   // ---- events
@@ -55,7 +57,7 @@ class ControlSocket {
     TimePoint until;
     std::string in, out;
     bool asked = false;
-    bool confirms = false;
+    bool confirms = false, reloads = false;
     bool streams = false;
   };
   struct Reader {
@@ -66,6 +68,7 @@ class ControlSocket {
     TimePoint until = kNever;  // when he has taken nothing for too long
   };
   void accept_all(TimePoint now);
+  void answer(bool reload, const std::string& text) noexcept;
   static bool progress(Client&);  // false: done with it
   static void refuse(Client&);
   static bool progress(Reader&, TimePoint now);

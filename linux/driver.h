@@ -92,6 +92,7 @@ class Driver {
   void on(plan::to_engine::Stop, Fd);
   void on(plan::to_engine::NetworkChanged, Fd);
   void on(plan::to_engine::Resolver, Fd);
+  void on(const plan::to_engine::Settings&, Fd);
 
   bool load(Carrier&);  // gathers the next pieces; false: there are none
   void fail(Carrier&, int errnum);

@@ -172,6 +172,11 @@ void Driver::on(plan::to_engine::Stop, Fd) {
   engine_.stop(now_);
 }
 
+void Driver::on(const plan::to_engine::Settings& m, Fd) {
+  set_log_level(m.log_level);
+  engine_.change(m.server);
+}
+
 void Driver::on(plan::to_engine::NetworkChanged, Fd) {
   engine_.network_changed(now_);
 }

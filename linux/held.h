@@ -21,7 +21,11 @@ struct Sockets {
   NftSocket nft;
   std::optional<Journal> journal;
   // Left standing by a sweep at start, until they are adopted or not wanted any more.
+  std::vector<Dumped<Rule>> spared_rules;
   std::vector<Dumped<Route>> spared_routes;
+  std::vector<std::pair<AddressOn, int>> spared_addresses;  // and the device's number
+  std::vector<std::string> spared_settings;                 // lines of the journal
+  std::string spared_table;                                 // its interface
   std::vector<ForeignAccept> spared_accepts;
   std::string spared_wall;                      // its interface
   bool wall_stays = false;                      // whatever its holders do
@@ -88,6 +92,9 @@ inline constexpr char kResolverNote[] = "resolver file";
 // notes are not asked, since the file outlives a reboot and they do not.
 void sweep_resolver(Sockets&, const std::string& interface, const std::string& directory,
                     std::vector<std::string>& done);
+
+// Settings that the sweep has spared and that nobody has taken over go back to what they were.
+void drop_spared_settings(Sockets&) noexcept;
 
 // The link, or an Error that says what could not be done.
 Link need_link(Sockets&, const std::string& name, const std::string& doing);

@@ -13,6 +13,7 @@ class HeldTable final : public plan::Held {
  public:
   HeldTable(Sockets& s, const FilterTable& t) : sockets_(s), interface_(t.interface) {
     install(s.nft, t);
+    if (s.spared_table == interface_) s.spared_table.clear();
   }
   ~HeldTable() override {
     if (!remove_table(sockets_.nft, interface_)) {

@@ -61,7 +61,12 @@ class HeldAddress final : public plan::Held {
       : sockets_(s),
         address_(a),
         index_(need_link(s, a.interface, fmt::format("add {}", text(a))).index) {
-    nl::add(s.rt, address_, index_);
+    const auto spared = std::ranges::find(s.spared_addresses, std::pair(address_, index_));
+    if (spared == s.spared_addresses.end()) {
+      nl::add(s.rt, address_, index_);
+    } else {
+      s.spared_addresses.erase(spared);
+    }
     wait_until_it_works();
   }
 

@@ -32,7 +32,7 @@ class HeldRoute final : public plan::Held {
   void add(bool in_place_of_another = false) {
     Answer answer = try_add(sockets_.rt, route_, index_);
     if (answer.errnum == EEXIST && adopt()) return;
-    if (answer.errnum == EEXIST && in_place_of_another) {
+    if (answer.errnum == EEXIST && (in_place_of_another || take_place())) {
       answer = put_in_place(sockets_.rt, route_, index_);
     }
     if (answer.errnum != 0) refuse_add(text(route_), answer);
@@ -69,6 +69,22 @@ class HeldRoute final : public plan::Held {
     return true;
   }
 
+  // Of one that the sweep has spared and that led elsewhere.
+  bool take_place() {
+    auto& spared = sockets_.spared_routes;
+    const auto at = std::find_if(spared.begin(), spared.end(), [this](const Dumped<Route>& r) {
+      Route there = r.object;
+      there.type = route_.type;
+      there.interface = route_.interface;
+      there.gateway = route_.gateway;
+      return same(there, route_);
+    });
+    if (at == spared.end()) return false;
+    if (sockets_.journal) sockets_.journal->strike(text(at->object));
+    spared.erase(at);
+    return true;
+  }
+
   Sockets& sockets_;
   Route route_;
   Note note_;
@@ -82,6 +98,7 @@ class HeldRule final : public plan::Held {
 
   void add() {
     const Answer answer = try_add(sockets_.rt, rule_);
+    if (answer.errnum == EEXIST && adopt()) return;
     if (answer.errnum != 0) refuse_add(text(rule_), answer);
     made_ = true;
   }
@@ -99,6 +116,17 @@ class HeldRule final : public plan::Held {
   }
 
  private:
+  bool adopt() {
+    auto& spared = sockets_.spared_rules;
+    const auto at = std::find_if(spared.begin(), spared.end(),
+                                 [this](const Dumped<Rule>& r) { return r.object == rule_; });
+    if (at == spared.end()) return false;
+    spared.erase(at);
+    if (sockets_.journal) sockets_.journal->strike(text(rule_));
+    made_ = true;
+    return true;
+  }
+
   Sockets& sockets_;
   Rule rule_;
   Note note_;

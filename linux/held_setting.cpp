@@ -43,6 +43,32 @@ std::optional<Inherited> inherit(const Sockets& sockets, const Setting& s) {
   return std::nullopt;
 }
 
+// The process before this one has set it, and the sweep has left it: what stood there before, and
+// the notes of it.
+struct Spared : Inherited {
+  std::vector<std::string> lines;
+};
+
+std::optional<Spared> take_spared(Sockets& sockets, const Setting& s, int now) {
+  auto& all = sockets.spared_settings;
+  const auto at = std::ranges::find_if(all, [&](const std::string& line) {
+    const auto other = Setting::parse(line);
+    return other && other->same_place(s) && other->ours == now;
+  });
+  if (at == all.end()) return std::nullopt;
+  Spared out;
+  out.before = Setting::parse(*at)->before;
+  out.lines.push_back(*at);
+  for (const std::string& line : all) {
+    const auto e = Exception::parse(line);
+    if (!e || e->key != s.key || s.interface != "all") continue;
+    out.exceptions.push_back(*e);
+    out.lines.push_back(line);
+  }
+  for (const std::string& line : out.lines) std::erase(all, line);
+  return out;
+}
+
 class HeldSetting final : public plan::Held {
  public:
   HeldSetting(Sockets& sockets, const Setting& s, std::vector<Exception> differ)
@@ -89,7 +115,11 @@ HeldPtr hold_setting(Sockets& sockets, Setting s, const std::string& doing) {
   if (!now) throw Error(doing, ENOENT, "there is no such interface or setting", Exit::os);
   s.before = *now;
   std::vector<Exception> differ = exceptions(s);
-  if (*now == s.ours) {
+  const auto spared = take_spared(sockets, s, *now);
+  if (spared) {
+    s.before = spared->before;
+    differ = spared->exceptions;
+  } else if (*now == s.ours) {
     const auto inherited = inherit(sockets, s);
     if (!inherited) return std::make_unique<Untouched>();
     s.before = inherited->before;
@@ -97,6 +127,10 @@ HeldPtr hold_setting(Sockets& sockets, Setting s, const std::string& doing) {
   }
   auto held = std::make_unique<HeldSetting>(sockets, s, std::move(differ));
   held->set(*now);
+  // They are noted once more.
+  for (const std::string& line : spared ? spared->lines : std::vector<std::string>{}) {
+    sockets.journal->strike(line);
+  }
   return held;
 }
 
@@ -136,6 +170,25 @@ HeldPtr hold(Sockets& sockets, const LinkSetting& l) {
 HeldPtr hold(Sockets& sockets, const Sysctl6& wanted) {
   return hold_setting(sockets, setting_of(wanted),
                       fmt::format("set net.ipv6.conf.{}.{}", wanted.interface, wanted.key));
+}
+
+void drop_spared_settings(Sockets& s) noexcept {
+  const std::vector<std::string> lines = std::exchange(s.spared_settings, {});
+  if (lines.empty() || !s.journal) return;
+  try {
+    const Fd lock = serialise(directory_of(s));
+    for (auto line = lines.rbegin(); line != lines.rend(); ++line) {
+      const auto setting = Setting::parse(*line);
+      if (!setting || !restore(s, *setting, directory_of(s), holder_of(s))) continue;
+      for (const std::string& other : lines) {
+        const auto e = Exception::parse(other);
+        if (e && setting->interface == "all") (void)set_sysctl6(e->interface, e->key, e->value);
+      }
+    }
+    for (const std::string& line : lines) s.journal->strike(line);
+  } catch (const Error& e) {
+    log(Level::warning, "{}", e.what());
+  }
 }
 
 bool is_present(Sockets& sockets, const LinkSetting& l) {

@@ -19,6 +19,8 @@
 #include "linux/confine.h"
 #include "linux/control_socket.h"
 #include "linux/keeper_loop.h"
+#include "linux/kept.h"
+#include "linux/listeners.h"
 #include "linux/local_socket.h"
 #include "linux/log_output.h"
 #include "linux/loop_choice.h"
@@ -37,26 +39,10 @@ plan::Common& common_of(plan::Config& config) {
   return std::visit([](auto& c) -> plan::Common& { return c; }, config);
 }
 
-bool dual_stack(const Endpoint& e) {
-  return !e.address.is_v4() && e.address.unspecified();
-}
-
 std::vector<Endpoint> listen_endpoints(const plan::ServerConfig& c, bool v6) {
   if (!c.listen.empty()) return c.listen;
   if (!c.bind_host.empty()) return resolve(c.bind_host, c.port);
   return {{v6 ? Address::v6(ByteArray<16>{}) : Address(), c.port}};
-}
-
-// Every address of both families in one socket, unless the v4 ones are asked for besides.
-std::vector<Fd> open_listeners(const std::vector<Endpoint>& endpoints) {
-  std::vector<Fd> out;
-  for (const Endpoint& e : endpoints) {
-    const auto other = [&e](const Endpoint& o) { return o.port == e.port && o.address.is_v4(); };
-    const bool dual = dual_stack(e) && std::ranges::none_of(endpoints, other);
-    out.push_back(nl::patiently([&] { return nl::listening_socket(e, dual); }));
-    log(Level::notice, "listening on {}", e.text());
-  }
-  return out;
 }
 
 void fill_v6(plan::ServerConfig& c, const Fd& lease_secret, bool v6) {
@@ -80,15 +66,19 @@ void announce_resolver(plan::ServerConfig& c) {
 }
 
 std::vector<Endpoint> open_server(plan::ServerConfig& c, Machine& machine, nl::StateDir& state,
-                                  nl::KeeperFiles& files) {
+                                  nl::KeeperFiles& files, nl::Kept& kept) {
   files.lease_secret = state.lease_secret();
   const bool v6 = machine.has_v6();
   fill_v6(c, files.lease_secret, v6);
   announce_resolver(c);
-  std::vector<Endpoint> endpoints = listen_endpoints(c, v6);
-  files.listeners = open_listeners(endpoints);
-  c.listen = endpoints;
-  return endpoints;
+  auto given = files.service.take_listeners();
+  files.listeners_given = !given.empty();
+  nl::Listeners all = files.listeners_given
+                          ? nl::given_listeners(std::move(given))
+                          : nl::open_listeners(listen_endpoints(c, v6), std::move(kept.listeners));
+  files.listeners = std::move(all.sockets);
+  c.listen = all.endpoints;
+  return all.endpoints;
 }
 
 // A wall that outlived an earlier process lets no look-up out.
@@ -136,10 +126,13 @@ std::vector<Endpoint> find_server(const plan::ClientConfig& c, const nl::StateDi
 }
 
 std::vector<Endpoint> open_client(const plan::ClientConfig& c, Machine& machine,
-                                  nl::StateDir& state, nl::KeeperFiles& files) {
+                                  nl::StateDir& state, nl::KeeperFiles& files,
+                                  const std::optional<plan::KeptSession>& before) {
   files.instance = state.instance(c.host, c.interface);
   files.has_v6 = machine.has_v6();
-  std::vector<Endpoint> endpoints = find_server(c, state, machine);
+  const bool same = before && before->host == c.host && before->port == c.port;
+  std::vector<Endpoint> endpoints =
+      same && !before->endpoints.empty() ? before->endpoints : find_server(c, state, machine);
   if (endpoints.size() > plan::kMaxEndpoints) endpoints.resize(plan::kMaxEndpoints);
   return endpoints;
 }
@@ -149,8 +142,10 @@ std::string folder_of(const std::string& path) {
   return slash == std::string::npos ? "." : path.substr(0, slash + 1);
 }
 
-nl::KeeperFolders lasting_folders(const plan::Config& config, const Places& places) {
-  nl::KeeperFolders out{{places.state, places.run}, {}};
+nl::KeeperFolders lasting_folders(const plan::Config& config, const Places& places,
+                                  const std::string& file) {
+  nl::KeeperFolders out{{places.state, places.run}, {}, {}};
+  if (!file.empty()) out.read.push_back(file);
   // A server reads its client list anew, which is beside its key.
   if (const auto* server = std::get_if<plan::ServerConfig>(&config)) {
     out.searched.push_back(folder_of(server->key));
@@ -189,6 +184,39 @@ void tell_removed(const std::vector<std::string>& lines) {
   }
 }
 
+// With what an earlier process has left: by its device where that was kept, so that there is no
+// moment without; else from the start. A client's device without a session would only be in the
+// way.
+void go_on(plan::Keeper& keeper, Machine& machine, nl::KeeperFiles& files, nl::Kept& kept) {
+  const std::string& name = keeper.common().interface;
+  bool adopt = kept.interface == name && (keeper.is_server() || kept.session);
+  if (adopt) {
+    tell_removed(machine.adopt(name));
+    machine.note_tunnel(keeper.common().name);
+    keeper.resume(kept.tunnel.release(), kept.session);
+    try {
+      keeper.prepare();
+    } catch (const Error& e) {
+      log(Level::warning, "{}; starting anew instead of going on", e.what());
+      adopt = false;
+    }
+  }
+  if (!adopt) {
+    kept.tunnel.reset();
+    files.service.forget(nl::kKeptTunnel);
+    tell_removed(machine.sweep(name, keeper.is_server()));
+    machine.note_tunnel(keeper.common().name);
+    keeper.resume(-1, kept.session);
+    keeper.prepare();
+  }
+  // Once the new wall stands.
+  if (!kept.interface.empty() && kept.interface != name) {
+    tell_removed(machine.forget(kept.interface));
+  }
+  files.session = kept.session_file ? std::move(kept.session_file) : nl::make_session_file();
+  files.tables = machine.tables();
+}
+
 // Nothing is destroyed, or it would be taken back.
 [[noreturn]] void leave_standing(Machine& machine) {
   machine.note_standing();
@@ -203,34 +231,32 @@ std::optional<gid_t> control_group(const plan::Common& common) {
   throw config_error(fmt::format("control.group: there is no group \"{}\"", common.control_group));
 }
 
-Exit run(plan::Config config, const Places& places, const Caution& caution,
+Exit run(plan::Config config, const Places& places, const Caution& caution, nl::KeeperFiles files,
          nl::LogOutput& logging) {
   plan::Common& common = common_of(config);
   nl::Signals signals;
-  nl::KeeperFiles files;
+  nl::Kept kept = nl::take_kept(files.service);
   files.key = nl::open_key(common);
   files.run_directory = places.run;
   files.control_group = control_group(common);
   nl::StateDir state(places.state);
-  Machine machine(places);
-  common.interface = machine.claim(common.interface);
+  Machine machine(places, kept.tables.release());
+  common.interface = machine.claim(common.interface.empty() ? kept.interface : common.interface);
   if (common.name.empty()) common.name = common.interface;
   logging.set_tunnel(common.name);
   // A file that names the resolver of a dead tunnel would not find its server.
   tell_removed(machine.sweep_resolver(common.interface));
   auto* server = std::get_if<plan::ServerConfig>(&config);
-  auto endpoints = server != nullptr
-                       ? open_server(*server, machine, state, files)
-                       : open_client(std::get<plan::ClientConfig>(config), machine, state, files);
+  auto endpoints = server != nullptr ? open_server(*server, machine, state, files, kept)
+                                     : open_client(std::get<plan::ClientConfig>(config), machine,
+                                                   state, files, kept.session);
   if (server == nullptr) {
     spare_the_administrator(std::get<plan::ClientConfig>(config), endpoints, caution);
   }
   nl::make_directories(places.run, 0755);
-  nl::confine_keeper(lasting_folders(config, places));
-  tell_removed(machine.sweep(common.interface, server != nullptr));
-  machine.note_tunnel(common.name);
+  nl::confine_keeper(lasting_folders(config, places, files.path));
   plan::Keeper keeper(machine, std::move(config), std::move(endpoints));
-  keeper.prepare();
+  go_on(keeper, machine, files, kept);
   nl::KeeperLoop loop(keeper, std::move(files), signals, nl::loop_choice(), caution.try_for);
   loop.when_running(caution.running);
   const plan::action::Finish end = loop.run();
@@ -242,12 +268,18 @@ Exit run(plan::Config config, const Places& places, const Caution& caution,
 
 }  // namespace
 
-Exit keep(const plan::Config& config, const Places& places, const Caution& caution) {
+Exit keep(const plan::Config& config, const Places& places, const Caution& caution,
+          const ReadAgain& read_again) {
+  nl::KeeperFiles files;
+  files.service = nl::ServiceManager::from_environment();
+  files.path = read_again.path;
+  files.read_again = read_again.read;
+  files.as_read = config;
   crypto::init();
   plan::Config copy = config;
   nl::LogOutput logging(common_of(copy).log_level, common_of(copy).log_format);
   nl::raise_limits();
-  return run(std::move(copy), places, caution, logging);
+  return run(std::move(copy), places, caution, std::move(files), logging);
 }
 
 std::string log_prefix(Level level) {
@@ -277,6 +309,13 @@ std::optional<std::string> status(const std::string& name, const Places& places)
 bool confirm(const std::string& name, const Places& places) {
   const std::string chosen = nl::chosen_name(places.run, name);
   return !chosen.empty() && nl::ask(places.run, chosen, nl::Request::confirm).has_value();
+}
+
+std::optional<plan::Reloaded> reload(const std::string& name, const Places& places) {
+  const std::string chosen = nl::chosen_name(places.run, name);
+  const auto answer =
+      chosen.empty() ? std::nullopt : nl::ask(places.run, chosen, nl::Request::reload);
+  return answer ? plan::reloaded_from(*answer) : std::nullopt;
 }
 
 std::vector<Endpoint> resolve(const std::string& host, std::uint16_t port) {

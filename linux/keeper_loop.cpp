@@ -57,6 +57,7 @@ plan::action::Finish KeeperLoop::run() {
     log(Level::notice, "a trial of {} s: \"vpnd confirm {}\", or Enter here, makes it stay",
         try_for_.count(), keeper_.common().interface);
   }
+  keep_what_is_open();
   start_engine();
   while (!finish_) {
     wait();
@@ -65,7 +66,7 @@ plan::action::Finish KeeperLoop::run() {
   end_engine();
   if (stands_) return *finish_;
   Signals::let_through();
-  keeper_.revert();
+  revert();
   return *finish_;
 }
 
@@ -174,11 +175,6 @@ void KeeperLoop::perform(const plan::action::SendListeners&) {
   for (const Fd& fd : files_.listeners) tell(plan::to_engine::Listener{}, fd.get());
 }
 
-void KeeperLoop::perform(const plan::action::SendTun&) {
-  const host::Tunnel* tunnel = keeper_.tunnel();
-  if (tunnel != nullptr) tell(plan::to_engine::Tun{tunnel->kinds()}, tunnel->descriptor());
-}
-
 void KeeperLoop::perform(const plan::action::SendStop&) {
   tell(plan::to_engine::Stop{});
 }
@@ -257,6 +253,7 @@ void KeeperLoop::end_trial() {
 void KeeperLoop::stop() {
   stop_by_ = std::min(stop_by_, now() + kStopWithin);
   start_at_ = kNever;
+  files_.service.stopping("stopping");
   perform(keeper_.stop(now()));
 }
 
@@ -287,12 +284,12 @@ void KeeperLoop::wait() {
   if (monitor_) listen_to_kernel(now());
   timers(now());
   serve_status(now());
+  tell_manager(now());
 }
 
 TimePoint KeeperLoop::next_deadline() const noexcept {
   TimePoint next = std::min({start_at_, stop_by_, report_by_, try_until_, look_at_, networks_at_});
-  next = std::min(next, log_status_by_);
-  next = std::min(next, keeper_.next_look());
+  next = std::min({next, log_status_by_, keeper_.next_look(), next_beat()});
   if (keeper_.is_server()) next = std::min(next, look_at_peers_);
   return std::min(next, outlets_due());
 }

@@ -6,6 +6,7 @@
 
 #include <poll.h>
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -13,12 +14,14 @@
 
 #include "core/plan/keeper.h"
 #include "core/plan/rate_meter.h"
+#include "core/plan/reload.h"
 #include "linux/control_socket.h"
 #include "linux/engine_process.h"
 #include "linux/fd.h"
 #include "linux/key_file.h"
 #include "linux/metrics_outlet.h"
 #include "linux/monitor.h"
+#include "linux/service_manager.h"
 #include "linux/signals.h"
 
 namespace vpnd::nl {
@@ -31,6 +34,14 @@ struct KeeperFiles {
   std::string run_directory;
   bool has_v6 = true;  // client only
   std::optional<gid_t> control_group;
+  bool listeners_given = false;  // by a socket unit, which keeps them itself
+  ServiceManager service;
+  int tables = -1;  // what the service manager keeps besides (kept.h); not ours to close
+  Fd session;
+  // Of a tunnel that has a file: reads it again (throws Error), and what it said at first.
+  std::string path;
+  std::function<plan::Config()> read_again;
+  plan::Config as_read;
 };
 
 class KeeperLoop {
@@ -63,6 +74,7 @@ class KeeperLoop {
   void perform(const plan::action::RefuseResolver&);
   void perform(const plan::action::KillEngine&);
   void perform(const plan::action::StartEngine&);
+  void perform(const plan::action::SendSettings&);
   void perform(const plan::action::Finish&);
   void tell(const plan::ToEngine&, int fd = -1);
 
@@ -94,6 +106,18 @@ class KeeperLoop {
   plan::Status status(TimePoint now);
   TimePoint next_deadline() const noexcept;
 
+  // keeper_loop_reload.cpp
+  plan::Reloaded reload();
+  void read_file_again();  // throws Error
+
+  // keeper_loop_service.cpp
+  void keep_what_is_open();
+  void keep_session();
+  void leave_standing();
+  void revert();
+  void tell_manager(TimePoint now);
+  TimePoint next_beat() const noexcept;
+
   plan::Keeper& keeper_;
   KeeperFiles files_;
   Signals& signals_;
@@ -123,6 +147,13 @@ class KeeperLoop {
   TimePoint log_status_by_ = kNever;
   std::uint64_t log_report_ = 0;
   host::Running running_;
+
+  bool told_ready_ = false, was_ready_ = false;
+  TimePoint beat_at_ = kNever;
+  std::uint64_t beat_wanted_ = 0;  // the report that shows that the engine works; 0: none
+  std::string told_;               // the line that the service manager shows
+  std::optional<plan::KeptSession> kept_session_;
+  plan::ConfigChange change_;  // of the last reload
   std::optional<plan::action::Finish> finish_;
 };
 

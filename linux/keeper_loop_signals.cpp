@@ -3,6 +3,7 @@
 //   INT, TERM   end, and take everything back; the second one ends at once, with the journal kept
 //   USR1        end, and leave everything as it is: the wall holds for the process that comes next
 //   USR2        the status, into the log
+//   HUP         reads the file again; without one it is like TERM
 #include <csignal>
 #include <sstream>
 
@@ -28,12 +29,13 @@ void KeeperLoop::on_signal(int number) {
     case SIGCHLD:
       return reap();
     case SIGUSR1:
-      stands_ = true;
-      return stop();
+      return leave_standing();
     case SIGUSR2:
       return ask_for_log();
     case SIGHUP:
-      return stop();
+      if (!files_.read_again) return stop();
+      (void)reload();
+      return;
     default:
       break;
   }

@@ -66,6 +66,7 @@ void KeeperLoop::serve_status(TimePoint at) {
   if (control_) {
     control_->serve(at);
     if (control_->take_confirmation()) confirm();
+    if (control_->wants_reload()) control_->answer_reload(plan::to_text(reload()));
     if (control_->newcomers()) {
       const std::string_view state = keeper_.is_server() ? "serving" : name(keeper_.state());
       control_->greet(plan::state_line(keeper_.common().name, state, read_clocks().wall), at);

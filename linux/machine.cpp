@@ -17,6 +17,7 @@
 #include "linux/nft.h"
 #include "linux/patience.h"
 #include "linux/resolver_file.h"
+#include "linux/rtnl.h"
 #include "linux/text_file.h"
 #include "linux/tun.h"
 
@@ -54,14 +55,12 @@ bool same_thing(const nl::Object& a, const nl::Object& b) {
 
 struct Tunnel::State {
   nl::Tun tun;
-  explicit State(nl::Tun&& t) : tun(std::move(t)) {}
-  State(const State&) = delete;
-  State& operator=(const State&) = delete;
-  ~State() { nl::remove(tun); }
 };
 
-Tunnel::Tunnel(const std::string& name)
-    : state_(std::make_unique<State>(nl::patiently([&] { return nl::open_tun(name); }))) {}
+Tunnel::Tunnel(const std::string& name, int kept)
+    : state_(std::make_unique<State>(
+          State{kept >= 0 ? nl::take_over_tun(Fd(kept), name)
+                          : nl::patiently([&] { return nl::open_tun(name); })})) {}
 Tunnel::Tunnel(Tunnel&&) noexcept = default;
 Tunnel& Tunnel::operator=(Tunnel&&) noexcept = default;
 Tunnel::~Tunnel() = default;
@@ -76,6 +75,10 @@ std::uint16_t Tunnel::kinds() const noexcept {
 }
 bool Tunnel::alive() const noexcept {
   return nl::alive(state_->tun);
+}
+
+void Tunnel::remove() noexcept {
+  nl::remove(state_->tun);
 }
 
 // The one plan that is applied; its changes, and in front of them what was changed in place since.
@@ -107,7 +110,8 @@ struct Machine::State {
   bool lacks(const Change&, const std::string& fresh);
 };
 
-Machine::Machine(const Places& places) : state_(std::make_unique<State>(State{places, {}})) {}
+Machine::Machine(const Places& places, int kept)
+    : state_(std::make_unique<State>(State{places, nl::Host(Fd(kept))})) {}
 Machine::Machine(Machine&&) noexcept = default;
 Machine::~Machine() = default;
 
@@ -270,6 +274,18 @@ std::string Machine::way_to(const Endpoint& to, Fwmark mark) {
 std::vector<std::string> Machine::sweep(const std::string& interface, bool server) {
   return state_->host.sweep(interface, state_->places.state,
                             server ? nl::Sweep::at_start : nl::Sweep::but_the_wall);
+}
+
+std::vector<std::string> Machine::adopt(const std::string& interface) {
+  return state_->host.sweep(interface, state_->places.state, nl::Sweep::adopt);
+}
+
+std::vector<std::string> Machine::forget(const std::string& interface) {
+  return state_->host.sweep(interface, state_->places.state, nl::Sweep::everything);
+}
+
+int Machine::tables() const noexcept {
+  return state_->host.tables();
 }
 
 std::vector<std::string> Machine::sweep_resolver(const std::string& interface) {

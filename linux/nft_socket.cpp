@@ -75,6 +75,10 @@ NftSocket::NftSocket(Fd earlier) : socket_(mnl_socket_fdopen(earlier.get())) {
   if (!socket_) throw socket_error("take over the netfilter socket", errno);
   earlier.release();
   set_options();
+  // Answers to a process that was killed meanwhile are none to us.
+  char scrap;
+  while (recv(fd(), &scrap, sizeof scrap, MSG_DONTWAIT) >= 0 || errno == ENOBUFS) {
+  }
 }
 
 void NftSocket::set_options() const noexcept {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: ISC
 #include "linux/socket.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -27,14 +28,18 @@ void set(const Fd& fd, int level, int option, const T& value, const char* what) 
               errno == EPERM ? Exit::permission : Exit::os);
 }
 
-Fd stream_socket(const Endpoint& e) {
-  const int family = e.address.is_v4() ? AF_INET : AF_INET6;
-  Fd fd(::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP));
-  if (!fd) throw Error("make a TCP socket", errno, {}, Exit::os);
+void set_stream_options(const Fd& fd) {
   set(fd, IPPROTO_TCP, TCP_NODELAY, 1, "TCP_NODELAY");
   set(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, kNotSentLowWater, "TCP_NOTSENT_LOWAT");
   set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, kUserTimeout, "TCP_USER_TIMEOUT");
   use_congestion_control(fd.get(), "bbr");
+}
+
+Fd stream_socket(const Endpoint& e) {
+  const int family = e.address.is_v4() ? AF_INET : AF_INET6;
+  Fd fd(::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP));
+  if (!fd) throw Error("make a TCP socket", errno, {}, Exit::os);
+  set_stream_options(fd);
   return fd;
 }
 
@@ -99,6 +104,24 @@ Fd listening_socket(const Endpoint& on, bool dual) {
     cannot_listen(on, errno);
   }
   return fd;
+}
+
+Endpoint take_listener(const Fd& fd) {
+  sockaddr_storage on{};
+  socklen_t size = sizeof on;
+  const int flags = ::fcntl(fd.get(), F_GETFL);
+  if (flags < 0 || ::fcntl(fd.get(), F_SETFL, flags | O_NONBLOCK) != 0 ||
+      ::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&on), &size) != 0) {
+    throw Error("take over a listening socket", errno, {}, Exit::os);
+  }
+  set_stream_options(fd);
+  return from_sockaddr(on);
+}
+
+bool takes_v4(const Fd& fd) noexcept {
+  int only = 1;
+  socklen_t size = sizeof only;
+  return ::getsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &only, &size) == 0 && only == 0;
 }
 
 std::string congestion_control(int fd) {

@@ -23,6 +23,9 @@ Fd asking_socket(const Endpoint&, Fwmark);
 // Listening, SO_REUSEADDR, backlog 4096, the same options. v6 endpoints are V6ONLY, unless the
 // address is "::" and `dual` is set. Throws Error; port in use is Exit::temporary.
 Fd listening_socket(const Endpoint&, bool dual);
+// Gives one that somebody else made the same options; what it listens on. Throws Error.
+Endpoint take_listener(const Fd&);
+bool takes_v4(const Fd&) noexcept;                               // a v6 socket with both families
 std::string congestion_control(int fd);                          // "bbr"; what is in force
 void use_congestion_control(int fd, const char* name) noexcept;  // best effort
 int to_sockaddr(const Endpoint&, sockaddr_storage&) noexcept;    // returns its length

@@ -40,6 +40,7 @@ struct Scope {
   std::string interface;          // empty: all that no living tunnel has
   std::set<std::string> claimed;  // by tunnels that are not swept
   std::set<std::string> living;   // their names
+  bool all = false;               // Sweep::adopt: everything is spared
   bool spare = false;             // Sweep::at_start
   bool spare_wall = false;        // Sweep::but_the_wall
 };
@@ -47,7 +48,8 @@ struct Scope {
 Scope scope_of(const std::string& interface, const std::string& directory, Sweep mode) {
   Scope scope;
   scope.interface = interface;
-  scope.spare = mode == Sweep::at_start;
+  scope.all = mode == Sweep::adopt;
+  scope.spare = mode == Sweep::at_start || scope.all;
   scope.spare_wall = mode == Sweep::but_the_wall;
   for (const JournalCopy& copy : journals(directory)) {
     if (copy.interface == interface) continue;
@@ -64,11 +66,16 @@ bool has_family(Family f) noexcept {
 }
 
 void sweep_rules(Sockets& s, const Scope& scope, Lines& done) {
+  s.spared_rules.clear();
   for (const Family family : {Family::v4, Family::v6}) {
     if (!has_family(family)) continue;
-    for (const Dumped<Rule>& r : rules(s.rt, family)) {
+    for (Dumped<Rule>& r : rules(s.rt, family)) {
       const std::string line = text(r.object);
       if (r.protocol != kRouteProtocol || scope.claimed.contains(line)) continue;
+      if (scope.all) {
+        s.spared_rules.push_back(std::move(r));
+        continue;
+      }
       const Answer answer = s.rt.echo(r.message, kDeleteRule);
       if (answer.errnum != 0 && !gone(answer)) refuse(fmt::format("remove {}", line), answer);
       done.push_back(line);
@@ -83,7 +90,7 @@ void sweep_routes(Sockets& s, const Scope& scope, Lines& done) {
     for (Dumped<Route>& r : routes(s.rt, family, std::nullopt, kRouteProtocol)) {
       const std::string line = text(r.object);
       if (scope.claimed.contains(line)) continue;
-      if (scope.spare && r.object.type == Route::Type::blackhole) {
+      if (scope.all || (scope.spare && r.object.type == Route::Type::blackhole)) {
         s.spared_routes.push_back(std::move(r));
         continue;
       }
@@ -96,6 +103,7 @@ void sweep_routes(Sockets& s, const Scope& scope, Lines& done) {
 
 void sweep_filter(Sockets& s, const Scope& scope, Lines& done) {
   s.spared_accepts.clear();
+  s.spared_table.clear();
   for (const ForeignAccept& a : our_foreign_accepts(s.nft, scope.interface)) {
     if (scope.living.contains(a.interface)) continue;
     if (scope.spare) {
@@ -105,6 +113,10 @@ void sweep_filter(Sockets& s, const Scope& scope, Lines& done) {
     if (remove(s.nft, a)) {
       done.push_back(fmt::format("accept for {} in chain {} {}", a.interface, a.table, a.chain));
     }
+  }
+  if (scope.all) {
+    if (table_present(s.nft, scope.interface)) s.spared_table = scope.interface;
+    if (wall_present(s.nft, scope.interface)) s.spared_wall = scope.interface;
   }
   if (scope.spare) return;
   for (const std::string& name : our_abandoned_tables(s.nft)) {
@@ -122,10 +134,26 @@ void sweep_filter(Sockets& s, const Scope& scope, Lines& done) {
   }
 }
 
+// The device with what hangs on it, and the settings.
+void spare_the_device(Sockets& s, const Scope& scope, const Journal& journal) {
+  s.spared_addresses.clear();
+  s.spared_settings.clear();
+  if (!scope.all) return;
+  if (const auto link = find_link(s.rt, scope.interface)) {
+    for (const Prefix& p : addresses_of(s.rt, link->index)) {
+      s.spared_addresses.emplace_back(AddressOn{scope.interface, p}, link->index);
+    }
+  }
+  for (const std::string& line : journal.lines()) {
+    if (Setting::parse(line) || Exception::parse(line)) s.spared_settings.push_back(line);
+  }
+}
+
 // What no longer exists needs no note; what is spared keeps its own.
 void settle(Sockets& s, Journal& journal) {
-  std::set<std::string> kept;
+  std::set<std::string> kept(s.spared_settings.begin(), s.spared_settings.end());
   for (const Dumped<Route>& r : s.spared_routes) kept.insert(text(r.object));
+  for (const Dumped<Rule>& r : s.spared_rules) kept.insert(text(r.object));
   const Lines lines = journal.lines();
   for (const std::string& line : lines) {
     if (!kept.contains(line)) journal.strike(line);
@@ -165,7 +193,8 @@ Lines Host::sweep(const std::string& interface, const std::string& state_dir, Sw
     return done;
   }
   Journal& journal = own ? *s.journal : *taken;
-  sweep_settings(s, journal, done);
+  spare_the_device(s, scope, journal);
+  if (!scope.all) sweep_settings(s, journal, done);
   settle(s, journal);
   return done;
 }

@@ -79,10 +79,9 @@ int index_of(const std::string& name) {
 
 }  // namespace
 
-Tun open_tun(const std::string& name) {
-  Tun tun;
-  tun.fd = open_device();
-  tun.name = attach(tun.fd, name.empty() ? "vpn%d" : name);
+namespace {
+
+void agree_on_form(Tun& tun) {
   own(tun.fd, tun.name);
   int header = sizeof(wire::VnetHeader);
   if (::ioctl(tun.fd.get(), TUNSETVNETHDRSZ, &header) != 0) {
@@ -90,6 +89,29 @@ Tun open_tun(const std::string& name) {
   }
   tun.kinds = negotiate_offload(tun.fd);
   tun.index = index_of(tun.name);
+}
+
+}  // namespace
+
+Tun open_tun(const std::string& name) {
+  Tun tun;
+  tun.fd = open_device();
+  tun.name = attach(tun.fd, name.empty() ? "vpn%d" : name);
+  agree_on_form(tun);
+  return tun;
+}
+
+Tun take_over_tun(Fd fd, const std::string& name) {
+  Tun tun;
+  tun.fd = std::move(fd);
+  tun.name = name;
+  ifreq request{};
+  const bool is = ::ioctl(tun.fd.get(), TUNGETIFF, &request) == 0 && name == request.ifr_name;
+  constexpr int kForm = IFF_TUN | IFF_NO_PI | IFF_VNET_HDR | IFF_MULTI_QUEUE;
+  if (!is || (request.ifr_flags & kForm) != kForm) {
+    throw Error(fmt::format("go on with the interface {}", name), 0, "it is another one");
+  }
+  agree_on_form(tun);
   return tun;
 }
 

@@ -22,6 +22,10 @@ struct Tun {
 // addresses. Errors: in use (Exit::temporary), no /dev/net/tun, no CAP_NET_ADMIN; each with remedy.
 Tun open_tun(const std::string& name);
 
+// Goes on with the device of that descriptor, with its addresses and as it is. Throws Error if it
+// is not the one of that name here.
+Tun take_over_tun(Fd, const std::string& name);
+
 // Is its device still there, under its name, in the calling thread's network namespace?
 bool alive(const Tun&) noexcept;
 

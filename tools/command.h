@@ -56,6 +56,7 @@ Command wait_command();
 Command metrics_command();
 Command check_command();
 Command doctor_command();
+Command reload_command();
 Command confirm_command();
 Command cleanup_command();
 Command lock_command();

@@ -32,9 +32,10 @@ Exit run_up(const Arguments& arguments) {
   const std::string name = std::visit([](const auto& c) { return c.name; }, config);
   const std::string log = log_of(arguments, name);
   host::Caution caution = caution_of(arguments);
+  const host::ReadAgain again = reading_again(arguments);
   const auto keep = [&](const host::Running& running) {
     caution.running = running;
-    return host::keep(config, places_of(arguments), caution);
+    return host::keep(config, places_of(arguments), caution, again);
   };
   return host::in_background(keep, log, [&](const std::string& interface) {
     write_out(fmt::format("{} {}, interface {}\n", name,

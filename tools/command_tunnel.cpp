@@ -9,9 +9,9 @@
 namespace vpnd {
 namespace {
 
-Exit keep(plan::Config config, const Arguments& arguments) {
+Exit keep(plan::Config config, const Arguments& arguments, const host::ReadAgain& read_again = {}) {
   apply_options(config, arguments);
-  return host::keep(config, places_of(arguments), caution_of(arguments));
+  return host::keep(config, places_of(arguments), caution_of(arguments), read_again);
 }
 
 Exit run_server(const Arguments& arguments) {
@@ -23,7 +23,7 @@ Exit run_client(const Arguments& arguments) {
 }
 
 Exit run_run(const Arguments& arguments) {
-  return keep(only_config(arguments, arguments.positional), arguments);
+  return keep(only_config(arguments, arguments.positional), arguments, reading_again(arguments));
 }
 
 }  // namespace

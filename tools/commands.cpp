@@ -25,13 +25,13 @@ std::string from_environment(const char* name) {
 
 const std::vector<Command>& all_commands() {
   static const std::vector<Command> commands{
-      server_command(), client_command(),      run_command(),       up_command(),
-      down_command(),   confirm_command(),     cleanup_command(),   lock_command(),
-      plan_command(),   status_command(),      top_command(),       events_command(),
-      wait_command(),   metrics_command(),     check_command(),     doctor_command(),
-      genkey_command(), peer_add_command(),    peer_list_command(), peer_revoke_command(),
-      pubkey_command(), fingerprint_command(), demo_command(),      dns_command(),
-      help_command(),   version_command(),
+      server_command(),      client_command(), run_command(),         up_command(),
+      down_command(),        reload_command(), confirm_command(),     cleanup_command(),
+      lock_command(),        plan_command(),   status_command(),      top_command(),
+      events_command(),      wait_command(),   metrics_command(),     check_command(),
+      doctor_command(),      genkey_command(), peer_add_command(),    peer_list_command(),
+      peer_revoke_command(), pubkey_command(), fingerprint_command(), demo_command(),
+      dns_command(),         help_command(),   version_command(),
   };
   return commands;
 }

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "core/plan/suggest.h"
+#include "tools/configuration.h"
 
 namespace vpnd {
 namespace {
@@ -97,6 +98,15 @@ host::Caution caution_of(const Arguments& arguments) {
   }
   caution.may_lose_ssh = !arguments.accepted_risk.empty();
   return caution;
+}
+
+host::ReadAgain reading_again(const Arguments& arguments) {
+  const auto read = [arguments] {
+    plan::Config config = only_config(arguments, arguments.positional);
+    apply_options(config, arguments);
+    return config;
+  };
+  return {config_path(arguments.positional.front(), arguments), read};
 }
 
 }  // namespace vpnd

@@ -17,4 +17,7 @@ Options client_options();
 void apply_options(plan::Config&, const Arguments&);
 host::Caution caution_of(const Arguments&);
 
+// For a tunnel of the file that is the only argument: reads it as at first, options and all.
+host::ReadAgain reading_again(const Arguments&);
+
 }  // namespace vpnd

@@ -14,6 +14,10 @@ void set_log(LogSink sink, Level most_verbose) noexcept {
   g_most_verbose = most_verbose;
 }
 
+void set_log_level(Level most_verbose) noexcept {
+  g_most_verbose = most_verbose;
+}
+
 bool log_wants(Level level) noexcept {
   return g_sink != nullptr && level <= g_most_verbose;
 }

@@ -13,6 +13,7 @@ enum class Level : unsigned char { error, warning, notice, info, debug };
 // The host or a test supplies the sink; without one nothing is logged. Called from one thread.
 using LogSink = void (*)(Level, std::string_view line);
 void set_log(LogSink, Level most_verbose) noexcept;
+void set_log_level(Level most_verbose) noexcept;
 bool log_wants(Level) noexcept;
 void log_line(Level, std::string_view) noexcept;
 

@@ -110,6 +110,10 @@ void Engine::replace_peers(std::vector<wire::PeerEntry>&& peers, Now now) {
   if (server_) server_->replace_peers(std::move(peers), now);
 }
 
+void Engine::change(const ServerChanges& changes) {
+  if (server_) server_->change(changes);
+}
+
 Report Engine::report(Now now) const {
   return client_ ? client_->report(now) : server_->report(now);
 }

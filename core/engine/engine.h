@@ -109,6 +109,7 @@ class Engine {
   void stop(Now);             // CLOSE to everybody; Hangup effects follow
   void network_changed(Now);  // client: try at once
   void replace_peers(std::vector<wire::PeerEntry>&&, Now);  // server, mode P; revoked ones go
+  void change(const ServerChanges&);                        // server
   Report report(Now) const;
   const Counters& counters() const noexcept;
   void count(Drop) noexcept;  // what the driver dropped: tun_write

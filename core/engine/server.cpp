@@ -326,6 +326,14 @@ void ServerEngine::replace_peers(std::vector<wire::PeerEntry>&& peers, Now now) 
   }
 }
 
+void ServerEngine::change(const ServerChanges& changes) {
+  settings_.max_clients = changes.max_clients;
+  settings_.isolate = rule_.isolate = changes.isolate;
+  settings_.mtu = changes.mtu;
+  settings_.dns_v4 = changes.dns_v4;
+  settings_.dns_v6 = changes.dns_v6;
+}
+
 Report ServerEngine::report(Now now) const {
   Report r;
   r.server = true;

@@ -33,6 +33,7 @@ class ServerEngine {
   void wake(Now);
   void stop(Now);
   void replace_peers(std::vector<wire::PeerEntry>&&, Now);
+  void change(const ServerChanges&);
   Report report(Now) const;
 
   Carriers& carriers() noexcept { return carriers_; }

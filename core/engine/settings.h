@@ -55,6 +55,14 @@ struct ServerSettings {
   std::uint16_t ciphers = 0xffff;  // masked with what the build offers
 };
 
+// What of it a running server takes over: sessions stay, and who comes later gets the rest.
+struct ServerChanges {
+  std::uint32_t max_clients = 0;
+  bool isolate = true;
+  std::uint16_t mtu = 1420;
+  Address dns_v4, dns_v6;
+};
+
 // The room of one worker. Smaller in tests.
 struct Room {
   std::size_t slots = 768;                    // of the pool: 50 MB of address space at most

@@ -41,15 +41,17 @@ const Common& Keeper::common() const noexcept {
 }
 
 void Keeper::prepare() {
-  tunnel_.emplace(common().interface);
+  const bool kept = kept_tunnel_ >= 0;
+  tunnel_.emplace(common().interface, std::exchange(kept_tunnel_, -1));
   const auto* server = std::get_if<ServerConfig>(&config_);
   try {
-    Plan plan = server != nullptr ? plan_server(*server) : client_plan(Posture::connecting, lease_);
+    Plan plan = server != nullptr ? plan_server(*server) : client_plan(posture(), lease_);
     applied_ = machine_.apply(plan);
     plan_ = std::move(plan);
     tell_applied();
     ways_ = ways();
   } catch (...) {
+    if (kept) tunnel_->remove();
     tunnel_.reset();
     throw;
   }
@@ -137,7 +139,10 @@ void Keeper::tell_applied() {
 }
 
 void Keeper::settle(Posture posture, const std::optional<wire::Lease>& lease) {
-  Plan next = client_plan(posture, lease);
+  go_over(client_plan(posture, lease));
+}
+
+void Keeper::go_over(Plan next) {
   if (next == plan_) return;
   machine_.replace(applied_, plan_, next);
   plan_ = std::move(next);
@@ -280,6 +285,8 @@ void Keeper::leave_the_wall() noexcept {
 void Keeper::revert() noexcept {
   leave_the_wall();
   applied_.revert();
+  // Somebody else may hold it yet: an engine's ring, or a service manager.
+  if (tunnel_) tunnel_->remove();
   tunnel_.reset();
   plan_ = {};
   lease_.reset();

@@ -12,6 +12,7 @@
 
 #include "core/host.h"
 #include "core/plan/keeper_messages.h"
+#include "core/plan/kept_session.h"
 #include "core/plan/repair_budget.h"
 #include "core/plan/status.h"
 
@@ -44,15 +45,18 @@ struct KillEngine {
 struct StartEngine {
   TimePoint at;
 };
+struct SendSettings {
+  to_engine::Settings settings;
+};
 struct Finish {  // end the engine, revert, print line and remedy, return the code
   Exit code = Exit::ok;
   std::string line, remedy;
 };
 }  // namespace action
-using Action =
-    std::variant<action::SendListeners, action::SendTun, action::SendStop,
-                 action::SendNetworkChanged, action::Dial, action::Refuse, action::DialResolver,
-                 action::RefuseResolver, action::KillEngine, action::StartEngine, action::Finish>;
+using Action = std::variant<action::SendListeners, action::SendTun, action::SendStop,
+                            action::SendNetworkChanged, action::Dial, action::Refuse,
+                            action::DialResolver, action::RefuseResolver, action::KillEngine,
+                            action::StartEngine, action::SendSettings, action::Finish>;
 using Actions = std::vector<Action>;
 
 class Keeper {
@@ -61,6 +65,9 @@ class Keeper {
   // on; none when a client's server is to be looked up first. `machine` must outlive the keeper.
   Keeper(host::Machine& machine, Config, std::vector<Endpoint> endpoints);
 
+  // Before prepare(): goes on where another process of this tunnel has stopped. The device is
+  // taken over by its descriptor (-1: there is none), a client's lease stands from the start.
+  void resume(int tunnel, const std::optional<KeptSession>&);
   // The device, which is down and without addresses on a client until its first lease; a client's
   // wall; a server's whole plan.
   // Throws Error; then nothing was changed.
@@ -72,6 +79,9 @@ class Keeper {
   Actions engine_lost(TimePoint now);
   Actions stop(TimePoint now);  // a signal
   void revert() noexcept;
+  // What another process needs to know to go on; nullopt: nothing, also before a client's first
+  // session.
+  std::optional<KeptSession> kept_session() const;
   // At the end not even the wall stays, whatever is configured.
   void leave_nothing() noexcept { leave_nothing_ = true; }
 
@@ -84,6 +94,13 @@ class Keeper {
   // Links, addresses or routes are others now: what stays local follows them, and a client's engine
   // hears of it when there is another way to its server.
   Actions networks_changed(TimePoint now);
+
+  // ---- keeper_reload.cpp
+  // Goes over to a configuration that differs in what may differ (reload.h). Throws Error; then
+  // it has not.
+  Actions change(Config next);
+  // "connected to 203.0.113.7, rtt 18 ms": what it is at, without a question to the machine.
+  std::string summary() const;
 
   bool is_server() const noexcept { return std::holds_alternative<ServerConfig>(config_); }
   const Config& config() const noexcept { return config_; }
@@ -130,6 +147,7 @@ class Keeper {
   Actions up(const wire::Lease&, bool another);
   Plan client_plan(Posture, const std::optional<wire::Lease>&) const;
   void settle(Posture, const std::optional<wire::Lease>&);  // throws Error
+  void go_over(Plan next);                                  // likewise
   void leave_the_wall() noexcept;
   void tell_applied();
   Actions repair(TimePoint now, const std::string& by);
@@ -140,6 +158,7 @@ class Keeper {
   Config config_;
   std::vector<Endpoint> endpoints_;
   std::optional<host::Tunnel> tunnel_;  // goes after what was applied to it
+  int kept_tunnel_ = -1;                // until prepare()
   Applied applied_;
   Plan plan_;
   unsigned changes_told_ = 0;

@@ -39,6 +39,15 @@ void fields(Io& io, to_engine::Resolver& m) {
   io.limited(m.resolver, engine::kMostResolvers - 1);
   io.limited(m.errnum, 4095u);
 }
+template<class Io>
+void fields(Io& io, to_engine::Settings& m) {
+  io.enumerated(m.log_level, Level::debug);
+  io.number(m.server.max_clients);
+  io.boolean(m.server.isolate);
+  io.number(m.server.mtu);
+  io.address(m.server.dns_v4);
+  io.address(m.server.dns_v6);
+}
 
 template<class Io>
 void fields(Io& io, to_keeper::Ready& m) {

@@ -42,10 +42,14 @@ struct Resolver {          // with a socket to it, unless errnum is not 0
   std::uint32_t resolver = 0;
   std::uint32_t errnum = 0;
 };
+struct Settings {  // others than those that it was started with
+  Level log_level = Level::info;
+  engine::ServerChanges server;  // a server's only
+};
 }  // namespace to_engine
 using ToEngine = std::variant<to_engine::Tun, to_engine::Listener, to_engine::Dialled,
                               to_engine::Peers, to_engine::ReportPlease, to_engine::Stop,
-                              to_engine::NetworkChanged, to_engine::Resolver>;
+                              to_engine::NetworkChanged, to_engine::Resolver, to_engine::Settings>;
 
 namespace to_keeper {
 struct Ready {  // keys read, ring made, confined

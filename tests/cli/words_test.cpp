@@ -49,6 +49,17 @@ Test(words, waiting_for_the_end_of_what_does_not_run_is_over_at_once) {
   cr_assert_eq(run({"wait", "vpn0", "--for=down"}, nowhere()).code, 0);
 }
 
+Test(words, reload_needs_a_tunnel_that_runs) {
+  const cli::Setting setting = nowhere();
+  for (const Words& words : {Words{"reload"}, Words{"reload", "vpn0"}}) {
+    const Outcome asked = run(words, setting);
+    cr_assert_eq(asked.code, 3, "%d %s", asked.code, asked.err.c_str());
+    cr_assert_eq(asked.out, "");
+  }
+  cr_assert_eq(run({"reload", "vpn0", "vpn1"}, setting).code, 64);
+  cr_assert_eq(run({"reload", "--now"}, setting).code, 64);
+}
+
 Test(words, each_command_has_help_of_its_own) {
   const auto commands = cli::commands();
   cr_assert_geq(commands.size(), 17u);

@@ -128,7 +128,7 @@ Child Lab::start_server(const std::vector<std::string>& words, const std::string
   return started(Child(arguments, server_.fd()));
 }
 
-Child Lab::run_server(const std::string& settings) {
+std::vector<std::string> Lab::server_file(const std::string& settings) {
   const std::string config = directory_ + "/server.toml";
   std::ofstream(config) << "version = 1\nmode = \"server\"\n[identity]\nkey = \"" << key()
                         << "\"\n[interface]\nname = \"vpns\"\n[server]\n"
@@ -136,7 +136,11 @@ Child Lab::run_server(const std::string& settings) {
   std::vector<std::string> words = {server_program, "run"};
   for (const auto& w : places("server")) words.push_back(w);
   words.push_back(config);
-  return started(Child(words, server_.fd()));
+  return words;
+}
+
+Child Lab::run_server(const std::string& settings) {
+  return started(Child(server_file(settings), server_.fd()));
 }
 
 Child Lab::begin_client(int i, const std::vector<std::string>& options, const std::string& key_file,
@@ -148,7 +152,7 @@ Child Lab::begin_client(int i, const std::vector<std::string>& options, const st
   return Child(arguments, client(i).fd());
 }
 
-Child Lab::run_client(const std::string& settings) {
+std::vector<std::string> Lab::client_file(const std::string& settings) {
   const std::string config = directory_ + "/client.toml";
   std::ofstream(config) << fmt::format(
       "mode = \"client\"\nidentity.key = \"{}\"\npeer = [{{ endpoint = \"{}:443\" }}]\n"
@@ -157,7 +161,11 @@ Child Lab::run_client(const std::string& settings) {
   std::vector<std::string> words = {client_program, "run"};
   for (const auto& w : places("client0")) words.push_back(w);
   words.push_back(config);
-  return connected(Child(words, client().fd()), 0);
+  return words;
+}
+
+Child Lab::run_client(const std::string& settings) {
+  return connected(Child(client_file(settings), client().fd()), 0);
 }
 
 Child Lab::start_resolver(const std::string& name, const std::string& address) const {

@@ -53,6 +53,10 @@ class Lab {
   // A command of the program, in a namespace, with the places of `who`.
   Finished vpnd(const Namespace&, const std::string& who, std::vector<std::string> words);
 
+  // The files that run_server() and run_client() are for, and the words that run them; written anew
+  // by each call.
+  std::vector<std::string> server_file(const std::string& settings);
+  std::vector<std::string> client_file(const std::string& settings);
   // `vpnd run` of a file whose section [server] has these lines; waits until it is ready.
   Child run_server(const std::string& settings);
   // `vpnd run` of a file with these further lines, as client 0; waits until it is connected.

@@ -88,7 +88,7 @@ struct Tunnel::State {
   fake::Thing thing;
 };
 
-Tunnel::Tunnel(const std::string& name) : state_(std::make_unique<State>(name)) {}
+Tunnel::Tunnel(const std::string& name, int) : state_(std::make_unique<State>(name)) {}
 Tunnel::Tunnel(Tunnel&&) noexcept = default;
 Tunnel& Tunnel::operator=(Tunnel&&) noexcept = default;
 Tunnel::~Tunnel() = default;
@@ -105,11 +105,13 @@ bool Tunnel::alive() const noexcept {
   return fake::stands(state_->thing.name());
 }
 
+void Tunnel::remove() noexcept {}
+
 struct Machine::State {
   std::vector<std::string> applied;
 };
 
-Machine::Machine(const Places&) : state_(std::make_unique<State>()) {}
+Machine::Machine(const Places&, int) : state_(std::make_unique<State>()) {}
 Machine::Machine(Machine&&) noexcept = default;
 Machine::~Machine() = default;
 std::string Machine::claim(const std::string& interface) {

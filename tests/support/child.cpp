@@ -39,7 +39,8 @@ int decode(int status) noexcept {
 
 }  // namespace
 
-Child::Child(const std::vector<std::string>& arguments, int netns) {
+Child::Child(const std::vector<std::string>& arguments, int netns,
+             const std::function<void()>& before) {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) throw Error("make a pipe", errno);
   pipe_.reset(ends[0]);
@@ -58,6 +59,7 @@ Child::Child(const std::vector<std::string>& arguments, int netns) {
     sigset_t none;
     sigemptyset(&none);
     ::sigprocmask(SIG_SETMASK, &none, nullptr);
+    if (before) before();
     ::execvp(list[0], list.data());
     ::_exit(127);
   }

@@ -39,8 +39,10 @@ void join(const Namespace& a, const std::string& name_a,
 // A program of its own, killed with the thread that started it and by the destructor.
 class Child {
  public:
-  // `netns`: -1 for the caller's own. Both of its outputs go to one pipe.
-  Child(const std::vector<std::string>& arguments, int netns = -1);
+  // `netns`: -1 for the caller's own. Both of its outputs go to one pipe. `before`: runs in the new
+  // process, last of all before the program.
+  Child(const std::vector<std::string>& arguments, int netns = -1,
+        const std::function<void()>& before = {});
   Child(Child&&) noexcept;
   Child& operator=(Child&&) noexcept;  // the other one takes over what this one had
   ~Child();

@@ -108,12 +108,17 @@ void settings(const std::filesystem::path& root, std::string& to) {
   for (const std::string& l : lines) to += l;
 }
 
-// The order of tables is the order in which they were made; it means nothing.
+// The order of tables is the order in which they were made; it means nothing. Nor does the program
+// that the tool finds to hold an owner's socket, nor who has connections just now.
 std::string sorted_tables(const std::string& ruleset) {
   std::vector<std::string> tables(1);
   std::istringstream in(ruleset);
   for (std::string line; std::getline(in, line);) {
-    if (line.starts_with("table ")) tables.emplace_back();
+    if (line.find("elements = ") != line.npos && line.find("ct count over") != line.npos) continue;
+    if (line.starts_with("table ")) {
+      tables.emplace_back();
+      line = line.substr(0, line.find(" # progname"));
+    }
     tables.back() += line + "\n";
   }
   std::sort(tables.begin(), tables.end());

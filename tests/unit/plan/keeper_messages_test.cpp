@@ -56,10 +56,15 @@ std::vector<ToKeeper> all_to_keeper() {
 }
 
 std::vector<ToEngine> all_to_engine() {
-  return {
-      to_engine::Tun{0x1f},        to_engine::Listener{},         to_engine::Dialled{{1, 2}, 111},
-      to_engine::Peers{},          to_engine::ReportPlease{},     to_engine::Stop{},
-      to_engine::NetworkChanged{}, to_engine::Resolver{9, 1, 111}};
+  return {to_engine::Tun{0x1f},
+          to_engine::Listener{},
+          to_engine::Dialled{{1, 2}, 111},
+          to_engine::Peers{},
+          to_engine::ReportPlease{},
+          to_engine::Stop{},
+          to_engine::NetworkChanged{},
+          to_engine::Resolver{9, 1, 111},
+          to_engine::Settings{Level::debug, {7, false, 1300, *Address::parse("10.0.0.53"), {}}}};
 }
 
 }  // namespace
