@@ -269,7 +269,15 @@ void examine_privileges(const Patient& p, Findings& out) {
   if (p.serves()) out.push_back(low_port(p));
   const plan::Common* common = p.client;
   if (p.server != nullptr) common = p.server;
-  if (common != nullptr) out.push_back(key_file(common->key));
+  if (common == nullptr) return;
+  out.push_back(
+      common->credential.empty()
+          ? key_file(common->key)
+          : Finding{"privileges.key",
+                    skipped,
+                    "the service manager holds it, as the credential " + common->credential,
+                    {},
+                    {}});
 }
 
 }  // namespace vpnd::nl

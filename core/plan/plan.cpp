@@ -181,7 +181,7 @@ wire::Lease usual_lease(const ClientConfig& config) {
   lease.client_v4 = {config.local_v4.value_or(Address::v4(192, 168, 192, 1)), 24};
   lease.server_v4 = config.remote_v4.value_or(Address::v4(192, 168, 192, 254));
   lease.dns_v4 = lease.server_v4;
-  if (const auto v6 = Prefix::parse("fd76:706e:6400::2/64")) {
+  if (const auto v6 = Prefix::parse("fd76:706e:6400::1:0:1/64")) {
     lease.client_v6 = *v6;
     lease.server_v6 = Address::parse("fd76:706e:6400::1").value_or(v6->address);
   }

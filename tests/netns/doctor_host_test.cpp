@@ -114,6 +114,11 @@ Test(doctor_host, names_what_is_wrong_with_a_key_file) {
   expect_cured(ward, "privileges.key", problem, "a.key");
   ::chmod(config.key.c_str(), 0644);
   expect_cured(ward, "privileges.key", problem, "0644");
+  config.credential = "vpn-key";
+  ward.config = config;
+  expect(ward.look_at("privileges.key"), skipped, "vpn-key");
+  config.credential.clear();
+  ward.config = config;
   if (::chown(config.key.c_str(), 65534, 65534) != 0) cr_skip_test("needs CAP_CHOWN");
   expect_cured(ward, "privileges.key", problem, "another user");
 }
