@@ -56,8 +56,6 @@ struct TunBatch::Segment {
     if (l->tcp) {
       const std::uint8_t flags = packet[l->transport + 13u];
       if ((flags & kAck) == 0 || (flags & ~(kAck | kPush | kFin | kCwr)) != 0) return std::nullopt;
-    } else if (load_be16(&packet[l->checksum]) == 0 && !partial) {
-      return std::nullopt;  // sent without one (RFC 768); a gathered one would have it
     }
     if (l->v4 && wire::checksum_add(packet.first(20)) != 0xffff) return std::nullopt;
     if (!transport_sum_holds(packet, *l, partial)) return std::nullopt;
