@@ -30,7 +30,6 @@ std::vector<Link> links(Netlink&);
 std::optional<Link> find_link(Netlink&, const std::string& name);
 std::optional<Link> find_link(Netlink&, int index);
 
-void remove_link(Netlink&, int index);
 void set_up(Netlink&, const Link&, bool up);
 void set_mtu(Netlink&, const Link&, std::uint32_t mtu);
 void set_gen_mode(Netlink&, const Link&, std::uint8_t mode);

@@ -83,12 +83,6 @@ std::optional<Link> find_link(Netlink& nl, int index) {
   return find(nl, m);
 }
 
-void remove_link(Netlink& nl, int index) {
-  Message m(RTM_DELLINK);
-  m.fixed<ifinfomsg>().ifi_index = index;
-  nl.request(m, fmt::format("remove interface number {}", index));
-}
-
 void set_up(Netlink& nl, const Link& link, bool up) {
   Message m(RTM_NEWLINK);
   auto& info = m.fixed<ifinfomsg>();

@@ -112,11 +112,11 @@ Test(tun, removed_it_goes_whoever_has_a_copy) {
     cr_assert_not(find_link(rt, std::string("t0")));
     cr_assert_not(alive(tun));
   }
-  {
-    const host::Tunnel tunnel("t0");
-    copy = Fd(::dup(tunnel.descriptor()));
-  }
+  host::Tunnel tunnel("t0");
+  copy = Fd(::dup(tunnel.descriptor()));
+  tunnel.remove();
   cr_assert_not(find_link(rt, std::string("t0")));
+  cr_assert_not(tunnel.alive());
 }
 
 // Somebody gave it another name, or has one of its name: what is not ours is not removed.
