@@ -12,7 +12,12 @@ TEST_PACKAGES=(libcriterion-dev libbenchmark-dev iproute2 nftables iptables iput
   dpkg-dev
   clang-19 libclang-rt-19-dev) # the sanitized build is theirs: a second opinion, in half the time
 # shellcheck disable=SC2034
-CI_PACKAGES=(clang-format-14 shellcheck scdoc systemd)
+CI_PACKAGES=(clang-format-14 shellcheck scdoc systemd nix-bin)
+# shellcheck disable=SC2034
+PACKAGE_PACKAGES=(libcriterion-dev scdoc dpkg-dev debhelper lintian xz-utils rpm rpmlint
+  makepkg pacman-package-manager libarchive-tools zstd)
+# shellcheck disable=SC2034
+SYSTEM_PACKAGES=(mmdebstrap systemd-container dpkg-dev)
 
 say() { printf '%s\n' "$*"; }
 die() {
