@@ -98,7 +98,8 @@ Swarm::Swarm(const Endpoint& server, const Key& key)
       key_(key),
       epoll_(::epoll_create1(EPOLL_CLOEXEC)),
       now_(nl::read_clocks()),
-      buffer_(kReadRoom + engine::Engine::max_receive()) {
+      buffer_(kReadRoom + engine::Engine::max_receive()),
+      scratch_(wire::kMaxIpPacket) {
   if (!epoll_) throw Error("create an epoll instance", errno);
 }
 
@@ -218,8 +219,21 @@ std::size_t Swarm::feed(Connection& c, MutBytes stream) {
 }
 
 void Swarm::deliver(Member& m) {
-  for (const engine::TunPacket& p : batch_.packets()) on_packet(m, p.packet);
+  for (const engine::TunPacket& p : batch_.packets()) {
+    p.pieces == 0 ? on_packet(m, p.packet) : deliver_gathered(m, p);
+  }
   batch_.clear();
+}
+
+// Our own engine has put datagrams together for a device that we are not: apart again.
+void Swarm::deliver_gathered(Member& m, const engine::TunPacket& p) {
+  gathered_.assign(p.packet.begin(), p.packet.end());
+  for (std::uint32_t at = p.more; at != ~0u; at = batch_.piece(at).next) {
+    const Bytes more = batch_.piece(at).payload;
+    gathered_.insert(gathered_.end(), more.begin(), more.end());
+  }
+  (void)wire::segment({wire::Kind::uso, p.vnet.gso_size}, gathered_, scratch_,
+                      [&](MutBytes datagram) { on_packet(m, datagram); });
 }
 
 void Swarm::flush(Connection& c) {

@@ -72,6 +72,7 @@ class Swarm {
   void read(Connection&);
   std::size_t feed(Connection&, MutBytes stream);
   void deliver(Member&);
+  void deliver_gathered(Member&, const engine::TunPacket&);
   void happened(Connection&, std::uint32_t events);
   void fail(Connection&, int errnum);
   void watch(Connection&);
@@ -87,7 +88,7 @@ class Swarm {
   std::vector<Member*> said_;     // send() was called for them
   std::vector<Member*> dropped_;  // they have connections that are over
   engine::TunBatch batch_;
-  std::vector<std::uint8_t> buffer_;
+  std::vector<std::uint8_t> buffer_, gathered_, scratch_;
 };
 
 }  // namespace vpnd::load
