@@ -82,10 +82,13 @@ Finding networkd() {
   if (!exists("/run/systemd/netif/state")) {
     return {id, ok, "systemd-networkd does not run", {}, {}};
   }
-  auto paths = drop_ins({"/etc/systemd/networkd.conf.d", "/run/systemd/networkd.conf.d",
-                         "/usr/local/lib/systemd/networkd.conf.d",
-                         "/usr/lib/systemd/networkd.conf.d", "/lib/systemd/networkd.conf.d"});
-  paths.insert(paths.begin(), "/etc/systemd/networkd.conf");
+  std::vector<std::string> paths{"/etc/systemd/networkd.conf"};
+  for (std::string& path :
+       drop_ins({"/etc/systemd/networkd.conf.d", "/run/systemd/networkd.conf.d",
+                 "/usr/local/lib/systemd/networkd.conf.d", "/usr/lib/systemd/networkd.conf.d",
+                 "/lib/systemd/networkd.conf.d"})) {
+    paths.push_back(std::move(path));
+  }
   const bool keeps_rules = says_no(setting_in(paths, "Network", "ManageForeignRoutingPolicyRules"));
   const bool keeps_routes = says_no(setting_in(paths, "Network", "ManageForeignRoutes"));
   if (keeps_rules && keeps_routes) {

@@ -106,7 +106,8 @@ Test(top, pages) {
 Test(top, never_more_lines_or_columns_than_there_are) {
   TopHistory odd = server_history();
   Status s = server(3, 0);
-  s.name = std::string(300, 'x') + "界\x1b[2J";
+  s.name.assign(300, 'x');
+  s.name += "界\x1b[2J";
   s.report.peers[0].name = "界界界界界界界界界界界界";
   s.warnings = {std::string(300, 'w')};
   odd.add(s, at(9));
