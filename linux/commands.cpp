@@ -34,20 +34,6 @@ std::string shell(const FilterTable& t) {
   return "nft -f - " + here(all);
 }
 
-std::string type_word(Route::Type type) {
-  switch (type) {
-    case Route::Type::unicast:
-      return "";
-    case Route::Type::thrown:
-      return "throw ";
-    case Route::Type::blackhole:
-      return "blackhole ";
-    case Route::Type::unreachable:
-      return "unreachable ";
-  }
-  return "";
-}
-
 std::string shell(const Route& r) {
   const Prefix to = r.to.masked();
   std::string out = fmt::format("{} route add {}{}", ip_of(to.address.family()), type_word(r.type),

@@ -31,20 +31,6 @@ std::string list(const auto& values) {
   return out;
 }
 
-const char* type_word(Route::Type type) noexcept {
-  switch (type) {
-    case Route::Type::unicast:
-      return "";
-    case Route::Type::thrown:
-      return "throw ";
-    case Route::Type::blackhole:
-      return "blackhole ";
-    case Route::Type::unreachable:
-      return "unreachable ";
-  }
-  return "";
-}
-
 std::string line(const FilterTable& t) {
   std::string out = fmt::format("+ nft   table inet vpnd_{}", t.interface);
   const char* between = ": ";
@@ -158,6 +144,20 @@ std::string line(const DnsServers& d) {
 }
 
 }  // namespace
+
+const char* type_word(Route::Type type) noexcept {
+  switch (type) {
+    case Route::Type::unicast:
+      return "";
+    case Route::Type::thrown:
+      return "throw ";
+    case Route::Type::blackhole:
+      return "blackhole ";
+    case Route::Type::unreachable:
+      return "unreachable ";
+  }
+  return "";
+}
 
 std::string setting_name(int index) {
   switch (index) {

@@ -37,6 +37,8 @@ struct Route {
   std::uint32_t metric = 0;
   friend bool operator==(const Route&, const Route&) = default;
 };
+// As iproute2 writes it in front of a destination: "throw ", "".
+const char* type_word(Route::Type) noexcept;
 
 // A policy rule of protocol 85 with an explicit priority.
 struct Rule {

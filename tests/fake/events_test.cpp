@@ -46,23 +46,10 @@ struct Bench {
   }
 };
 
-ClientConfig client() {
-  ClientConfig c;
-  c.name = c.interface = "vpn0";
-  c.host = "203.0.113.7";
-  return c;
-}
-
-ServerConfig server() {
-  ServerConfig c;
-  c.name = c.interface = "vpn0";
-  return c;
-}
-
 }  // namespace
 
 Test(keeper_events, a_client_is_connected_once_for_each_session) {
-  Bench b{client()};
+  Bench b{fake::client_config()};
   cr_assert_eq(b.count(EventKind::applied), 1u);
   b.say(to_keeper::Ready{true, 0});
   cr_assert(b.tell(EventKind::handshake).empty());
@@ -80,24 +67,24 @@ Test(keeper_events, a_client_is_connected_once_for_each_session) {
 }
 
 Test(keeper_events, an_engine_tells_of_its_own_before_it_is_ready) {
-  Bench b{client()};
+  Bench b{fake::client_config()};
   cr_assert(b.tell(EventKind::trying).empty());
   cr_assert_eq(b.count(EventKind::trying), 1u);
 }
 
 Test(keeper_events, an_engine_does_not_tell_what_the_host_is_like) {
   for (const EventKind kind : {EventKind::applied, EventKind::reverted, EventKind::connected}) {
-    Bench b{client()};
+    Bench b{fake::client_config()};
     cr_assert(kills(b.tell(kind)), "%s", std::string(name(kind)).c_str());
     cr_assert_eq(b.count(kind), kind == EventKind::applied ? 1u : 0u);
   }
-  Bench b{server()};
+  Bench b{fake::server_config()};
   cr_assert(b.tell(EventKind::connected).empty(), "a server's engine knows its peers");
   cr_assert(kills(b.tell(EventKind::reverted)));
 }
 
 Test(keeper_events, a_flood_of_the_least_keeps_nothing_else_out) {
-  Bench b{server()};
+  Bench b{fake::server_config()};
   for (int i = 0; i < 10000; ++i) b.tell(EventKind::rekeyed, Level::debug);
   cr_assert_lt(b.count(EventKind::rekeyed), 100u);
   b.tell(EventKind::lost);

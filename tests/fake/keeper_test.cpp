@@ -15,24 +15,13 @@ using namespace vpnd;
 using namespace vpnd::plan;
 using namespace std::chrono_literals;
 using engine::ClientState;
+using fake::client_config;
 using fake::kills;
 using fake::kServer;
 using fake::only;
+using fake::server_config;
 
 namespace {
-
-ClientConfig client_config() {
-  ClientConfig c;
-  c.name = c.interface = "vpn0";
-  c.host = "203.0.113.7";
-  return c;
-}
-
-ServerConfig server_config() {
-  ServerConfig c;
-  c.name = c.interface = "vpn0";
-  return c;
-}
 
 wire::Lease good_lease() {
   wire::Lease l = fake::lease_v4();

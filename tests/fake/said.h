@@ -10,6 +10,19 @@ namespace vpnd::fake {
 
 inline const std::vector<Endpoint> kServer{{Address::v4(203, 0, 113, 7), 443}};
 
+inline plan::ClientConfig client_config() {
+  plan::ClientConfig c;
+  c.name = c.interface = "vpn0";
+  c.host = "203.0.113.7";
+  return c;
+}
+
+inline plan::ServerConfig server_config() {
+  plan::ServerConfig c;
+  c.name = c.interface = "vpn0";
+  return c;
+}
+
 inline wire::Lease lease_v4() {
   wire::Lease l;
   l.seconds = 86400;
