@@ -23,7 +23,8 @@ Exit run_client(const Arguments& arguments) {
 }
 
 Exit run_run(const Arguments& arguments) {
-  return keep(only_config(arguments, arguments.positional), arguments, reading_again(arguments));
+  plan::Config config = only_config(arguments, arguments.positional);
+  return keep(std::move(config), arguments, reading_again(arguments));
 }
 
 }  // namespace

@@ -18,6 +18,7 @@ void apply_options(plan::Config&, const Arguments&);
 host::Caution caution_of(const Arguments&);
 
 // For a tunnel of the file that is the only argument: reads it as at first, options and all.
+// Pre: only_config() found it.
 host::ReadAgain reading_again(const Arguments&);
 
 }  // namespace vpnd
