@@ -350,6 +350,17 @@ Test(toml, effective_reads_back) {
   }
 }
 
+// Letters where no string is: the parser takes some of them for what cannot be.
+Test(toml, letters_of_any_alphabet_give_a_complaint) {
+  for (const char* letter :
+       {"\u00e9", "\u00a1", "\u0499", "\u1234", "\u2030", "\u4e16", "\U0001f600"}) {
+    for (const char* before : {"", "mode = \"client\" ", "mode = ", "mode ", "[identity] "}) {
+      const auto line = complaint(std::string(before) + letter + "\n", "f");
+      cr_assert(line.starts_with("f:1:"), "%s%s: %s", before, letter, line.c_str());
+    }
+  }
+}
+
 Test(toml, random_damage_gives_a_complaint_or_a_configuration) {
   Random r(8);
   const std::string whole = effective(random_client(r));
