@@ -2,6 +2,7 @@
 #include "linux/control_socket.h"
 
 #include <dirent.h>
+#include <fmt/format.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>

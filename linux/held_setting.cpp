@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: ISC
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "core/base/error.h"
