@@ -15,7 +15,7 @@ namespace {
 void read_config(Patient& p, const plan::Config& config) {
   p.client = std::get_if<plan::ClientConfig>(&config);
   p.server = std::get_if<plan::ServerConfig>(&config);
-  const auto& common = std::visit([](const auto& c) -> const plan::Common& { return c; }, config);
+  const auto& common = plan::common_of(config);
   p.mark = common.fwmark;
   p.table = common.table;
   if (common.interface.empty()) return;

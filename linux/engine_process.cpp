@@ -101,8 +101,7 @@ engine::ServerSettings server_settings(const EngineStart& start, const plan::Ser
 }
 
 engine::Engine make_engine(const EngineStart& start) {
-  const auto& common =
-      std::visit([](const auto& c) -> const plan::Common& { return c; }, *start.config);
+  const auto& common = plan::common_of(*start.config);
   FileText file(start.key, common.key);
   wire::KeyFile key = wire::parse_key_file(file.bytes, common.key);
   const Entropy entropy = [](MutBytes out) { crypto::random_bytes(out); };
@@ -137,8 +136,7 @@ void serve(EngineStart& start, KeeperLink& link, pid_t parent, Loop loop) {
   lacks(Fallback::no_uid_drop, !confined.user_dropped);
   lacks(Fallback::no_file_ban, !confined.files_denied);
   lacks(Fallback::no_call_filter, !confined.calls_limited);
-  const auto& common =
-      std::visit([](const auto& c) -> const plan::Common& { return c; }, *start.config);
+  const auto& common = plan::common_of(*start.config);
   Driver driver(engine, link, common.key);
   link.send(ready);
   if (ring) return run_uring(*ring, driver);
@@ -149,8 +147,7 @@ void serve(EngineStart& start, KeeperLink& link, pid_t parent, Loop loop) {
 
 int run_engine(EngineStart start, pid_t parent, Loop loop) noexcept {
   try {
-    const auto& common =
-        std::visit([](const auto& c) -> const plan::Common& { return c; }, *start.config);
+    const auto& common = plan::common_of(*start.config);
     close_others({start.socket.get(), start.key, start.peers, start.lease_secret});
     KeeperLink link(std::move(start.socket));
     g_log_link = &link;

@@ -35,10 +35,6 @@
 namespace vpnd::host {
 namespace {
 
-plan::Common& common_of(plan::Config& config) {
-  return std::visit([](auto& c) -> plan::Common& { return c; }, config);
-}
-
 std::vector<Endpoint> listen_endpoints(const plan::ServerConfig& c, bool v6) {
   if (!c.listen.empty()) return c.listen;
   if (!c.bind_host.empty()) return resolve(c.bind_host, c.port);
@@ -152,8 +148,7 @@ nl::KeeperFolders lasting_folders(const plan::Config& config, const Places& plac
   } else {
     out.written.push_back("/etc");  // a client's resolver file
   }
-  const plan::Common& common =
-      std::visit([](const auto& c) -> const plan::Common& { return c; }, config);
+  const plan::Common& common = plan::common_of(config);
   for (const std::string& path : {common.metrics_textfile, common.metrics_socket}) {
     if (!path.empty()) out.written.push_back(folder_of(path));
   }
@@ -233,7 +228,7 @@ std::optional<gid_t> control_group(const plan::Common& common) {
 
 Exit run(plan::Config config, const Places& places, const Caution& caution, nl::KeeperFiles files,
          nl::LogOutput& logging) {
-  plan::Common& common = common_of(config);
+  plan::Common& common = plan::common_of(config);
   nl::Signals signals;
   nl::Kept kept = nl::take_kept(files.service);
   files.key = nl::open_key(common);
@@ -277,7 +272,7 @@ Exit keep(const plan::Config& config, const Places& places, const Caution& cauti
   files.as_read = config;
   crypto::init();
   plan::Config copy = config;
-  nl::LogOutput logging(common_of(copy).log_level, common_of(copy).log_format);
+  nl::LogOutput logging(plan::common_of(copy).log_level, plan::common_of(copy).log_format);
   nl::raise_limits();
   return run(std::move(copy), places, caution, std::move(files), logging);
 }

@@ -289,14 +289,13 @@ void KeeperLoop::wait() {
 
 TimePoint KeeperLoop::next_deadline() const noexcept {
   TimePoint next = std::min({start_at_, stop_by_, report_by_, try_until_, look_at_, networks_at_});
-  next = std::min({next, log_status_by_, keeper_.next_look(), next_beat()});
+  next = std::min({next, keeper_.next_look(), next_beat()});
   if (keeper_.is_server()) next = std::min(next, look_at_peers_);
   return std::min(next, outlets_due());
 }
 
 void KeeperLoop::timers(TimePoint at) {
   if (finish_) return;
-  log_status(at);
   if (at >= stop_by_) perform(plan::action::Finish{});
   if (at >= try_until_) end_trial();
   if (finish_) return;

@@ -82,8 +82,7 @@ class KeeperLoop {
   void signals();  // keeper_loop_signals.cpp, down to log_status()
   void on_signal(int number);
   void end_at_once(int number);
-  void ask_for_log();
-  void log_status(TimePoint now);
+  static void log_status(const plan::Status&);
   void from_engine();
   void timers(TimePoint now);
   void listen_to_kernel(TimePoint now);
@@ -144,8 +143,7 @@ class KeeperLoop {
   TimePoint try_until_ = kNever;
   bool tried_in_vain_ = false;
   bool told_to_end_ = false, stands_ = false;
-  TimePoint log_status_by_ = kNever;
-  std::uint64_t log_report_ = 0;
+  bool log_wanted_ = false;  // of the status
   host::Running running_;
 
   bool told_ready_ = false, was_ready_ = false;

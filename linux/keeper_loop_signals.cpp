@@ -8,18 +8,9 @@
 #include <sstream>
 
 #include "core/base/log.h"
-#include "linux/driver.h"
 #include "linux/keeper_loop.h"
 
 namespace vpnd::nl {
-namespace {
-
-using namespace std::chrono_literals;
-
-constexpr Duration kStatusWithin = 500ms;
-
-}  // namespace
-
 void KeeperLoop::signals() {
   for (int number = signals_.next(); number != 0; number = signals_.next()) on_signal(number);
 }
@@ -31,7 +22,8 @@ void KeeperLoop::on_signal(int number) {
     case SIGUSR1:
       return leave_standing();
     case SIGUSR2:
-      return ask_for_log();
+      log_wanted_ = true;  // serve_status() answers it with the others
+      return;
     case SIGHUP:
       if (!files_.read_again) return stop();
       (void)reload();
@@ -52,24 +44,10 @@ void KeeperLoop::end_at_once(int number) {
   (void)std::raise(number);
 }
 
-void KeeperLoop::ask_for_log() {
-  log_status_by_ = read_clocks().mono + kStatusWithin;
-  log_report_ = keeper_.reports() + 1;
-  if (keeper_.engine_ready()) tell(plan::to_engine::ReportPlease{});
-}
-
-// An engine that is just being replaced has nothing to say; what it said last is shown.
-void KeeperLoop::log_status(TimePoint at) {
-  if (log_status_by_ == kNever) return;
-  if (keeper_.reports() < log_report_ && at < log_status_by_ && keeper_.engine_ready()) return;
-  log_status_by_ = kNever;
-  try {
-    std::istringstream lines(plan::print(status(at)));
-    for (std::string line; std::getline(lines, line);) {
-      if (!line.empty()) log(Level::notice, "{}", line);
-    }
-  } catch (const Error& e) {
-    log(Level::warning, "{}", e.what());
+void KeeperLoop::log_status(const plan::Status& status) {
+  std::istringstream lines(plan::print(status));
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.empty()) log(Level::notice, "{}", line);
   }
 }
 

@@ -58,7 +58,8 @@ TimePoint KeeperLoop::outlets_due() const noexcept {
 }
 
 bool KeeperLoop::report_wanted(TimePoint at) const noexcept {
-  return (control_ && control_->wanted()) || (metrics_socket_ && metrics_socket_->wanted()) ||
+  return log_wanted_ || (control_ && control_->wanted()) ||
+         (metrics_socket_ && metrics_socket_->wanted()) ||
          (metrics_file_ && at >= metrics_file_->due());
 }
 
@@ -110,8 +111,10 @@ plan::Status KeeperLoop::status(TimePoint at) {
 }
 
 void KeeperLoop::answer_status(TimePoint at) {
+  const bool logs = std::exchange(log_wanted_, false);
   try {
     const plan::Status now = status(at);
+    if (logs) log_status(now);
     if (control_ && control_->wanted()) control_->answer(plan::to_json(now));
     const bool file_due = metrics_file_ && at >= metrics_file_->due();
     if (!file_due && !(metrics_socket_ && metrics_socket_->wanted())) return;

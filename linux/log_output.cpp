@@ -8,6 +8,7 @@
 #include <ctime>
 
 #include "core/base/json_text.h"
+#include "core/plan/human.h"
 
 namespace vpnd::nl {
 namespace {
@@ -39,15 +40,6 @@ void to_stderr(const std::string& text) noexcept {
   if (::write(STDERR_FILENO, text.data(), text.size()) < 0) return;
 }
 
-// "2026-11-20T07:01:12.345Z", RFC 3339
-std::string time_text(WallMs wall) {
-  const auto seconds = static_cast<std::time_t>(wall / 1000);
-  std::tm utc{};
-  ::gmtime_r(&seconds, &utc);
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", utc.tm_year + 1900,
-                     utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec, wall % 1000);
-}
-
 WallMs wall_clock() noexcept {
   timespec now{};
   ::clock_gettime(CLOCK_REALTIME, &now);
@@ -66,7 +58,7 @@ std::string level_prefix(Level level) {
 
 std::string json_line(WallMs wall, Level level, std::string_view text, std::string_view tunnel,
                       const Event* event) {
-  std::string out = fmt::format(R"({{"time":"{}","level":"{}","message":{})", time_text(wall),
+  std::string out = fmt::format(R"({{"time":"{}","level":"{}","message":{})", plan::utc_text(wall),
                                 plan::level_name(level), json_text(text));
   const auto add = [&out](std::string_view key, std::string_view value) {
     if (!value.empty()) out += fmt::format(R"(,"{}":{})", key, json_text(value));

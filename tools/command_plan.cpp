@@ -62,7 +62,7 @@ plan::Plan client_plan(const plan::ClientConfig& client, std::vector<std::string
 
 std::string plan_for(plan::Config config, const Arguments& arguments) {
   const Format& format = format_of(arguments.format);
-  auto& common = std::visit([](auto& c) -> plan::Common& { return c; }, config);
+  auto& common = plan::common_of(config);
   if (common.interface.empty()) common.interface = "vpn0";
   std::vector<std::string> assumed;
   plan::Plan plan;

@@ -77,7 +77,7 @@ Options client_options() {
 }
 
 void apply_options(plan::Config& config, const Arguments& arguments) {
-  auto& common = std::visit([](auto& c) -> plan::Common& { return c; }, config);
+  auto& common = plan::common_of(config);
   if (arguments.mtu) common.mtu = static_cast<Mtu>(*arguments.mtu);
   if (arguments.verbose > 0) common.log_level = Level::debug;
   if (arguments.quiet) common.log_level = Level::warning;

@@ -102,6 +102,12 @@ struct ServerConfig : Common {
 };
 
 using Config = std::variant<ClientConfig, ServerConfig>;
+inline Common& common_of(Config& config) noexcept {
+  return std::visit([](auto& c) -> Common& { return c; }, config);
+}
+inline const Common& common_of(const Config& config) noexcept {
+  return std::visit([](const auto& c) -> const Common& { return c; }, config);
+}
 
 // Positional forms, exactly DSVPN's order; "auto" or leaving out the trailing ones means the
 // default. `args` starts after the sub-command. Throws Error (Exit::usage).

@@ -37,11 +37,10 @@ Keeper::Keeper(host::Machine& machine, Config config, std::vector<Endpoint> endp
     : machine_(machine), config_(std::move(config)), endpoints_(std::move(endpoints)) {}
 
 const Common& Keeper::common() const noexcept {
-  return std::visit([](const auto& c) -> const Common& { return c; }, config_);
+  return common_of(config_);
 }
 
 void Keeper::prepare() {
-  const bool kept = kept_tunnel_ >= 0;
   tunnel_.emplace(common().interface, std::exchange(kept_tunnel_, -1));
   const auto* server = std::get_if<ServerConfig>(&config_);
   try {
@@ -51,7 +50,7 @@ void Keeper::prepare() {
     tell_applied();
     ways_ = ways();
   } catch (...) {
-    if (kept) tunnel_->remove();
+    tunnel_->remove();
     tunnel_.reset();
     throw;
   }

@@ -22,7 +22,7 @@ namespace {
 
 // A folder of the test's own, gone with it.
 struct Folder {
-  std::string path = "/tmp/vpnd-page-XXXXXX";
+  std::string path = (std::filesystem::temp_directory_path() / "vpnd-page.XXXXXX").string();
   Folder() { cr_assert_not_null(::mkdtemp(path.data())); }
   ~Folder() { std::filesystem::remove_all(path); }
   Folder(const Folder&) = delete;

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
@@ -64,7 +65,7 @@ Story nasty() {
 
 // By a parser that is not ours, and strict: that of expat.
 bool well_formed(const std::string& text) {
-  std::string path = "/tmp/vpnd-page-XXXXXX";
+  std::string path = (std::filesystem::temp_directory_path() / "vpnd-page.XXXXXX").string();
   const int fd = ::mkstemp(path.data());
   cr_assert(fd >= 0);
   ::close(fd);
