@@ -8,6 +8,7 @@
 #include <cerrno>
 
 #include "core/base/log.h"
+#include "linux/engine_room.h"
 #include "linux/socket.h"
 
 namespace vpnd::nl {
@@ -15,9 +16,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// After the first, before what was read is sent. What stays in the device waits there in order, and
-// nothing can go first: so as much is taken out as the queue of a connection holds.
-constexpr int kTunReads = 64;
 constexpr std::size_t kTunBytes = 2 * 1024 * 1024;
 constexpr int kAccepts = 256;  // a turn
 constexpr Duration kAcceptPause = 100ms, kLongestWait = 1h;
@@ -56,10 +54,11 @@ std::span<const iovec> Driver::tun_room() noexcept {
 
 void Driver::tun_read(ssize_t result) noexcept {
   std::size_t bytes = 0;
+  const int most = tun_reads();
   for (int reads = 0; result > 0; ++reads) {
     bytes += static_cast<std::size_t>(result);
     tun_take(static_cast<std::size_t>(result));
-    if (reads == kTunReads || bytes >= kTunBytes || tun_room().empty()) return;
+    if (reads == most || bytes >= kTunBytes || tun_room().empty()) return;
     result = readv(tun_.get(), tun_iov_.data(), static_cast<int>(tun_iov_.size()));
     if (result < 0) result = -errno;
   }

@@ -25,7 +25,7 @@ constexpr std::size_t kMostDraining = 512;
 static_assert(kCompactBelow > engine::Engine::max_receive());
 constexpr Duration kDrainFor = 2s;
 constexpr std::uint64_t kJudgeAfter = 256 * 1024;  // bytes sent
-constexpr Duration kShortPath = 1ms, kLookEvery = 1s;
+constexpr Duration kShortPath = 1ms, kLookEvery = 250ms;
 
 }  // namespace
 
@@ -180,9 +180,11 @@ void Driver::look_at_path(Carrier& c) {
   socklen_t size = sizeof info;
   if (getsockopt(c.fd.get(), IPPROTO_TCP, TCP_INFO, &info, &size) < 0) return;
   if (info.tcpi_min_rtt == 0) return;
-  const auto round_trip = std::chrono::microseconds(info.tcpi_min_rtt);
-  engine_.path(c.conn, round_trip);
-  if (!std::exchange(c.path_judged, true)) judge_path(c, round_trip);
+  const engine::Path path{std::chrono::microseconds(info.tcpi_min_rtt), info.tcpi_delivery_rate};
+  engine_.path(c.conn, path);
+  if (!std::exchange(c.path_judged, true)) judge_path(c, path.round_trip);
+  const std::size_t unsent = engine::standing_for(path).socket;
+  if (unsent != std::exchange(c.unsent, unsent)) hold_unsent(c.fd.get(), unsent);
 }
 
 // BBR, which the keeper chose, costs throughput on a path of microseconds and is worth much on

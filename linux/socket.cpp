@@ -136,6 +136,11 @@ void use_congestion_control(int fd, const char* name) noexcept {
                      static_cast<socklen_t>(std::strlen(name)));
 }
 
+void hold_unsent(int fd, std::size_t bytes) noexcept {
+  const int value = static_cast<int>(bytes);
+  (void)::setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &value, sizeof value);
+}
+
 int to_sockaddr(const Endpoint& e, sockaddr_storage& to) noexcept {
   to = {};
   const Bytes bytes = e.address.bytes();

@@ -28,8 +28,10 @@ Endpoint take_listener(const Fd&);
 bool takes_v4(const Fd&) noexcept;                               // a v6 socket with both families
 std::string congestion_control(int fd);                          // "bbr"; what is in force
 void use_congestion_control(int fd, const char* name) noexcept;  // best effort
-int to_sockaddr(const Endpoint&, sockaddr_storage&) noexcept;    // returns its length
-Endpoint from_sockaddr(const sockaddr_storage&) noexcept;        // v4-mapped becomes v4
+// NOTSENT_LOWAT: writable is a socket with less than half of that. Best effort.
+void hold_unsent(int fd, std::size_t bytes) noexcept;
+int to_sockaddr(const Endpoint&, sockaddr_storage&) noexcept;  // returns its length
+Endpoint from_sockaddr(const sockaddr_storage&) noexcept;      // v4-mapped becomes v4
 
 // One SOCK_SEQPACKET message with at most 8 descriptors.
 struct Received {

@@ -63,12 +63,13 @@ Calls packet_calls() {
       {SCMP_SYS(clock_gettime)},   // where the vDSO cannot read the clock
       {SCMP_SYS(clock_gettime64)},
       {SCMP_SYS(getrandom)},  // handshakes
-      // How an attempt to connect ended; round trip time and congestion control of a carrier, and
-      // the one thing about it that may be changed.
+      // How an attempt to connect ended; what a carrier knows of its path, its congestion control,
+      // and the two things about it that may be changed.
       {SCMP_SYS(getsockopt), {is(1, SOL_SOCKET), is(2, SO_ERROR)}},
       {SCMP_SYS(getsockopt), {is(1, IPPROTO_TCP), is(2, TCP_INFO)}},
       {SCMP_SYS(getsockopt), {is(1, IPPROTO_TCP), is(2, TCP_CONGESTION)}},
       {SCMP_SYS(setsockopt), {is(1, IPPROTO_TCP), is(2, TCP_CONGESTION)}},
+      {SCMP_SYS(setsockopt), {is(1, IPPROTO_TCP), is(2, TCP_NOTSENT_LOWAT)}},
   };
 }
 

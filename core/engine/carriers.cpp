@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::uint32_t kNone = ~0u;
 constexpr std::uint64_t kMix = 0x9e3779b97f4a7c15;
-constexpr std::size_t kSharedRecord = 16 * 1024, kSmallBatch = 32 * 1024;
+constexpr std::size_t kSharedRecord = 16 * 1024;
 // A host takes two seconds over a hangup; then nobody will ask for the rest.
 constexpr auto kReapAfter = std::chrono::seconds(5);
 
@@ -204,7 +204,7 @@ std::optional<ConnId> Carriers::next_ready() noexcept {
 // The next container to be sealed; small ones of several flows share one.
 wire::Slot Carriers::next_record(Connection& c, TimePoint now) noexcept {
   const QueueLimits l = limits(c);
-  const Pace pace = pace_for(c.path);
+  const Pace pace = pace_for(c.path.round_trip);
   std::size_t lost = 0;
   wire::Slot slot = c.queue.pop(now, pace, lost);
   while (slot.plaintext() < l.shared_record) {
@@ -293,17 +293,18 @@ void Carriers::sent(ConnId id, std::size_t bytes, TimePoint) noexcept {
 // What is sealed waits in order and cannot be overtaken, so it is little where the socket is what
 // is waited for.
 void Carriers::adapt_batch(Connection& c) noexcept {
+  const std::size_t least = std::min(standing_for(c.path).batch, room_.batch_bytes);
   if (c.flying()) {
     c.stuttered = true;
   } else if (std::exchange(c.stuttered, false)) {
-    c.batch = std::max(kSmallBatch, c.batch / 2);
+    c.batch = std::max(least, c.batch / 2);
   } else {
     c.batch = std::min(room_.batch_bytes, c.batch * 2);
   }
 }
 
-void Carriers::path(ConnId id, Duration round_trip) noexcept {
-  if (Connection* c = find(id)) c->path = round_trip;
+void Carriers::path(ConnId id, const Path& path) noexcept {
+  if (Connection* c = find(id)) c->path = path;
 }
 
 }  // namespace vpnd::engine

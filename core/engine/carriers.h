@@ -42,7 +42,7 @@ class Carriers {
   std::optional<ConnId> next_ready() noexcept;
   std::size_t gather(ConnId, std::span<Bytes> out, TimePoint now) noexcept;
   void sent(ConnId, std::size_t bytes, TimePoint now) noexcept;
-  void path(ConnId, Duration round_trip) noexcept;
+  void path(ConnId, const Path&) noexcept;
 
   Deadlines deadlines;
   // The next moment at which its channel wants a tick.

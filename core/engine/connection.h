@@ -13,6 +13,7 @@
 #include "core/engine/effects.h"
 #include "core/engine/flow_queue.h"
 #include "core/engine/inner_check.h"
+#include "core/engine/path.h"
 #include "core/engine/source.h"
 #include "core/wire/channel.h"
 #include "core/wire/handshake.h"
@@ -71,7 +72,7 @@ struct Connection {
   std::size_t flown = 0;   // bytes of the first piece that the socket took
   std::size_t batch = 0;   // what is sealed at once: less while the socket takes less
   bool stuttered = false;  // the socket did not take the last batch at once
-  Duration path{};         // round trip of the carrier's path; zero: unknown
+  Path path;
   std::uint16_t peer_kinds = wire::kKindPlain;
   std::uint32_t send_limit = wire::kMaxPlaintext;
   enum class Turn : std::uint8_t { none, listed, named } turn = Turn::none;

@@ -82,8 +82,8 @@ void Engine::sent(ConnId id, std::size_t bytes, Now now) noexcept {
   (client_ ? client_->carriers() : server_->carriers()).sent(id, bytes, now.mono);
 }
 
-void Engine::path(ConnId id, Duration round_trip) noexcept {
-  (client_ ? client_->carriers() : server_->carriers()).path(id, round_trip);
+void Engine::path(ConnId id, const Path& path) noexcept {
+  (client_ ? client_->carriers() : server_->carriers()).path(id, path);
 }
 
 TimePoint Engine::next_wake() const noexcept {

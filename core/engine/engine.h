@@ -20,6 +20,7 @@
 #include "core/base/entropy.h"
 #include "core/engine/counters.h"
 #include "core/engine/effects.h"
+#include "core/engine/path.h"
 #include "core/engine/settings.h"
 #include "core/engine/tun_batch.h"
 #include "core/wire/offload.h"
@@ -100,7 +101,7 @@ class Engine {
   // So many bytes of the pieces were taken by the socket.
   void sent(ConnId, std::size_t bytes, Now) noexcept;
   // What the socket knows of its path: how long a queue may be depends on it.
-  void path(ConnId, Duration round_trip) noexcept;
+  void path(ConnId, const Path&) noexcept;
 
   // ---- time, effects, control
   TimePoint next_wake() const noexcept;

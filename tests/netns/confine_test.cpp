@@ -128,6 +128,7 @@ Test(confine, options_of_a_socket_but_for_three) {
   expect_allowed("TCP_CONGESTION", [&] { return get(IPPROTO_TCP, TCP_CONGESTION); });
   expect_allowed("reno",
                  [&] { return setsockopt(fd.get(), IPPROTO_TCP, TCP_CONGESTION, "reno", 4); });
+  expect_allowed("TCP_NOTSENT_LOWAT", [&] { return set(IPPROTO_TCP, TCP_NOTSENT_LOWAT); });
 }
 
 Test(confine, no_file_by_its_name) {

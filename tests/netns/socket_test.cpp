@@ -60,6 +60,12 @@ Exit code_of(const Endpoint& e) {
 
 TestSuite(socket, .init = test::fresh_netns);
 
+Test(socket, less_may_wait_in_one_for_a_slow_path) {
+  const Fd listener = listening_socket(at("127.0.0.1:8443"), false);
+  hold_unsent(listener.get(), 40'000);
+  cr_assert_eq(option(listener, IPPROTO_TCP, TCP_NOTSENT_LOWAT), 40'000);
+}
+
 Test(socket, both_kinds_carry_the_options) {
   const Fd listener = listening_socket(at("127.0.0.1:8443"), false);
   expect_options(listener);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: ISC
-// vpnd as on a kernel without offloads: the device gives and takes packets no longer than its MTU,
-// and every packet travels in a record of its own.
+// vpnd as programs without batches are, on a kernel without offloads: the device gives and takes
+// packets no longer than its MTU, every packet travels in a record of its own, and it is read,
+// sealed and sent before the next one is looked at.
 
 #include <linux/if_tun.h>
 #include <sys/ioctl.h>
@@ -22,7 +23,12 @@ std::uint16_t negotiate_offload(const Fd& queue) noexcept {
 engine::Room engine_room() noexcept {
   engine::Room room;
   room.copy_below = 0;
+  room.batch_bytes = 1;
   return room;
+}
+
+int tun_reads() noexcept {
+  return 0;
 }
 
 }  // namespace vpnd::nl
