@@ -14,8 +14,9 @@ namespace vpnd::bsd {
 struct Traits {
   std::string_view name;  // as uname(1) tells it
 
-  // Address families, and the multiple of bytes that an address takes in a routing message.
-  std::uint8_t inet6, route, padding;
+  // Address families, the multiple of bytes that an address takes in a routing message, and the size
+  // of struct sockaddr_dl.
+  std::uint8_t inet6, route, padding, link_address;
 
   // struct rt_msghdr; the length is at 0 (two bytes), the version at 2 and the type at 3 of all.
   std::uint8_t version, header;
@@ -38,6 +39,7 @@ struct Traits {
   // ---- what they do
   std::string_view device;  // what its tunnels are called before the number
   bool tells_interface;     // RTM_GET may ask by which interface
+  bool embeds_scope;        // a link-local address in a message carries its interface in bytes 2, 3
   bool checks_gateway;      // adding a route over one that nobody reaches fails
   bool destroys;            // an interface outlives its descriptor
   std::uint16_t most_mtu;
@@ -56,6 +58,7 @@ inline constexpr Traits kFreeBsd{
     .inet6 = 28,
     .route = 17,
     .padding = 8,
+    .link_address = 54,
     .version = 5,
     .header = 152,
     .index = 4,
@@ -86,6 +89,7 @@ inline constexpr Traits kFreeBsd{
     .tun_header = 0x80047460,
     .device = "tun",
     .tells_interface = true,
+    .embeds_scope = false,
     .checks_gateway = true,
     .destroys = true,
     .most_mtu = 65535,
@@ -96,6 +100,7 @@ inline constexpr Traits kNetBsd{
     .inet6 = 24,
     .route = 34,
     .padding = 8,
+    .link_address = 32,
     .version = 4,
     .header = 120,
     .index = 4,
@@ -126,6 +131,7 @@ inline constexpr Traits kNetBsd{
     .tun_header = 0x80047442,
     .device = "tun",
     .tells_interface = true,
+    .embeds_scope = true,
     .checks_gateway = false,
     .destroys = true,
     .most_mtu = 65535,
@@ -136,6 +142,7 @@ inline constexpr Traits kOpenBsd{
     .inet6 = 24,
     .route = 17,
     .padding = 8,
+    .link_address = 32,
     .version = 5,
     .header = 96,
     .index = 6,
@@ -166,6 +173,7 @@ inline constexpr Traits kOpenBsd{
     .tun_header = 0,
     .device = "tun",
     .tells_interface = false,
+    .embeds_scope = true,
     .checks_gateway = true,
     .destroys = false,
     .most_mtu = 16384,
@@ -176,6 +184,7 @@ inline constexpr Traits kDragonFly{
     .inet6 = 28,
     .route = 17,
     .padding = 8,
+    .link_address = 54,
     .version = 5,
     .header = 152,
     .index = 4,
@@ -206,6 +215,7 @@ inline constexpr Traits kDragonFly{
     .tun_header = 0x80047460,
     .device = "tun",
     .tells_interface = true,
+    .embeds_scope = true,
     .checks_gateway = true,
     .destroys = true,
     .most_mtu = 65535,
@@ -216,6 +226,7 @@ inline constexpr Traits kMacOs{
     .inet6 = 30,
     .route = 17,
     .padding = 4,
+    .link_address = 20,
     .version = 5,
     .header = 92,
     .index = 4,
@@ -246,6 +257,7 @@ inline constexpr Traits kMacOs{
     .tun_header = 0,
     .device = "utun",
     .tells_interface = true,
+    .embeds_scope = true,
     .checks_gateway = true,
     .destroys = false,
     .most_mtu = 65535,
