@@ -95,7 +95,7 @@ class Lowering {
   }
 
   void add(const plan::Resolver& r) {
-    out_.emplace_back(DnsServers{r.interface, r.mode, r.servers, r.domains});
+    out_.emplace_back(r);
   }
 
   bool usable(Family family) const noexcept { return family == Family::v4 || facts_.has_v6; }

@@ -34,7 +34,7 @@ bool same(const Route& a, const Route& b) noexcept {
 bool same(const Forwarding& a, const Forwarding& b) noexcept {
   return a == b;
 }
-bool same(const DnsServers&, const DnsServers&) noexcept {
+bool same(const plan::Resolver&, const plan::Resolver&) noexcept {
   return true;
 }
 
@@ -59,7 +59,7 @@ std::string text(const Route& r) {
 std::string text(const Forwarding& f) {
   return f.family == Family::v4 ? "forwarding of IPv4" : "forwarding of IPv6";
 }
-std::string text(const DnsServers& d) {
+std::string text(const plan::Resolver& d) {
   return list(d.servers);
 }
 
@@ -81,7 +81,7 @@ Words words(const Route&) {
 Words words(const Forwarding&) {
   return {"conf", "sysctl(3)", "the old value comes back at the end, or by the next start or cleanup"};
 }
-Words words(const DnsServers&) {
+Words words(const plan::Resolver&) {
   return {"dns", "link and rename of /etc/resolv.conf",
           "the file comes back at the end, or by the next start or cleanup"};
 }
@@ -106,7 +106,7 @@ std::string commands(const Traits& t, const Forwarding& f) {
   const bool by_option = t.name == kNetBsd.name || t.name == kMacOs.name;
   return fmt::format("sysctl {}{}=1\n", by_option ? "-w " : "", key);
 }
-std::string commands(const Traits&, const DnsServers& d) {
+std::string commands(const Traits&, const plan::Resolver& d) {
   std::string out = "cp -p /etc/resolv.conf /etc/.resolv.conf.before-vpnd\n: > /etc/resolv.conf\n";
   for (const Address& a : d.servers) {
     out += fmt::format("echo nameserver {} >> /etc/resolv.conf\n", a.text());
@@ -133,7 +133,7 @@ std::string name_of(const Object& object) {
 
 std::string describe(const Object& object) {
   const bool differs =
-      std::holds_alternative<Forwarding>(object) || std::holds_alternative<DnsServers>(object);
+      std::holds_alternative<Forwarding>(object) || std::holds_alternative<plan::Resolver>(object);
   return std::visit(
       [differs](const auto& o) {
         return fmt::format("{} {:<5} {}", differs ? '~' : '+', words(o).kind, text(o));

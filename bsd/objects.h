@@ -43,16 +43,8 @@ struct Forwarding {
   friend bool operator==(const Forwarding&, const Forwarding&) = default;
 };
 
-// By the resolver file.
-struct DnsServers {
-  std::string interface;
-  plan::DnsMode mode = plan::DnsMode::automatic;
-  std::vector<Address> servers;
-  std::vector<std::string> domains;
-  friend bool operator==(const DnsServers&, const DnsServers&) = default;
-};
-
-using Object = std::variant<LinkUp, AddressOn, Route, Forwarding, DnsServers>;
+// The resolvers are named by the resolver file.
+using Object = std::variant<LinkUp, AddressOn, Route, Forwarding, plan::Resolver>;
 
 // Two objects of which the kernel has one: the second takes the place of the first.
 bool same_thing(const Object&, const Object&) noexcept;

@@ -54,13 +54,16 @@ class System {
   // ---- files. Text is replaced in one step; a reader sees the old one or the new one.
   virtual std::optional<std::string> read_text(const std::string& path) = 0;  // regular files only
   virtual int write_text(const std::string& path, const std::string& text, unsigned mode) = 0;
+  virtual int link(const std::string& from, const std::string& to) = 0;    // a second name
   virtual int rename(const std::string& from, const std::string& to) = 0;  // links as such
   virtual int remove(const std::string& path) = 0;
   virtual bool exists(const std::string& path) = 0;  // also a link that leads nowhere
   virtual std::vector<std::string> names_in(const std::string& directory) = 0;
-  // Makes the file and its directory where they are missing. A descriptor that holds the lock, or
-  // -errno: -EWOULDBLOCK when another process holds it.
+  // Makes the file and its directory where they are missing. A descriptor that holds the lock until
+  // it is closed, or -errno: -EWOULDBLOCK when another process holds it.
   virtual int lock(const std::string& path) = 0;
+  // When this machine was started, in seconds of its clock.
+  virtual std::int64_t boot_time() = 0;
 };
 
 // The kernel's own.
