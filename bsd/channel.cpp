@@ -76,7 +76,8 @@ int send_message(const Fd& socket, const plan::Message& bytes, int descriptor) n
     c->cmsg_len = CMSG_LEN(sizeof descriptor);
     std::memcpy(CMSG_DATA(c), &descriptor, sizeof descriptor);
   }
-  while (::sendmsg(socket.get(), &message, kNoSignal) < 0) {
+  // Without the end of the record some systems may join two of them.
+  while (::sendmsg(socket.get(), &message, kNoSignal | MSG_EOR) < 0) {
     if (errno != EINTR) return errno;
   }
   return 0;
