@@ -8,6 +8,7 @@
 
 #include "bsd/forwarding_note.h"
 #include "bsd/resolver_file.h"
+#include "bsd/sockaddr.h"
 #include "core/base/error.h"
 #include "core/base/log.h"
 
@@ -63,8 +64,7 @@ std::optional<Hop> Network::default_hop(Family family, std::uint16_t* interface)
   if (!found || (found->flags & (kRtfReject | kRtfBlackhole | kRtfOurs)) != 0) return std::nullopt;
   if (interface != nullptr) *interface = found->interface;
   Hop hop = found->hop;
-  if (hop.router && hop.scope == 0) hop.scope = found->interface;
-  if (hop.router && hop.router->is_v4()) hop.scope = 0;
+  if (hop.router && is_link_local(*hop.router) && hop.scope == 0) hop.scope = found->interface;
   if (!hop.router && hop.interface == 0) hop.interface = found->interface;
   return hop.router || hop.interface != 0 ? std::optional(hop) : std::nullopt;
 }
