@@ -173,6 +173,11 @@ bool Network::is_there(const AddressOn& a) {
 
 void Network::put(const Route& r) {
   const std::string line = note_of(r);
+  for (const JournalCopy& other : others()) {
+    if (!other.living || std::ranges::find(other.lines, line) == other.lines.end()) continue;
+    if (r.kind == Route::Kind::outside) return;
+    throw Error("add " + name_of(r), 0, "the tunnel " + other.interface + " has it", Exit::config);
+  }
   const bool noted = journal_ && journal_->has(line);
   note(line);
   const auto why = routes_.make(r);
@@ -184,6 +189,7 @@ void Network::put(const Route& r) {
 }
 
 void Network::take(const Route& r) noexcept {
+  if (journal_ && !journal_->has(note_of(r))) return;  // it was never ours
   try {
     const auto why = routes_.remove(r.to);
     if (!why) return strike(note_of(r));

@@ -142,7 +142,7 @@ std::string describe(const Object& object) {
 }
 
 std::string note_of(const Route& r) {
-  return fmt::format("route {}", r.to.text());
+  return fmt::format("{}{}", kRouteNote, r.to.text());
 }
 
 plan::Change change(const Traits& t, const Object& object) {

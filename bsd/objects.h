@@ -54,6 +54,7 @@ bool same_thing(const Object&, const Object&) noexcept;
 std::string name_of(const Object&);
 std::string describe(const Object&);
 // As a note of the journal: what it takes to find it again.
+inline constexpr std::string_view kRouteNote = "route ";
 std::string note_of(const Route&);
 
 // As `vpnd plan` shows it; the commands are those of this system's own tools.

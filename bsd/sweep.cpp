@@ -66,9 +66,11 @@ std::vector<std::string> Network::sweep() {
   for (std::string& line : sweep_resolver(journal_->directory(), journal_->interface())) {
     done.push_back(std::move(line));
   }
-  // Gone by themselves, with the device or by others' doing.
+  // Routes that are not there any more have gone by themselves, with the device or with a link.
   const auto rest = journal_->lines();
-  for (const std::string& line : rest) strike(line);
+  for (const std::string& line : rest) {
+    if (line.starts_with(kRouteNote)) strike(line);
+  }
   return done;
 }
 
