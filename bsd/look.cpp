@@ -10,8 +10,9 @@
 
 #include "bsd/control_socket.h"
 #include "bsd/control_words.h"
-#include "bsd/journal.h"
 #include "bsd/local_socket.h"
+#include "bsd/native.h"
+#include "bsd/network.h"
 #include "core/base/bytes.h"
 #include "core/host.h"
 
@@ -84,22 +85,8 @@ bool stop(const std::string& name, const Places& places, std::chrono::seconds pa
               0, {}, Exit::temporary);
 }
 
-// Whoever holds the interface is found by its lock.
 std::vector<std::string> cleanup(const std::string& interface, const Places& places) {
-  std::vector<std::string> names{interface};
-  if (interface.empty()) {
-    names.clear();
-    for (const auto& copy : bsd::journals(bsd::real_system(), places.state, {})) {
-      if (!copy.living) names.push_back(copy.interface);
-    }
-  }
-  std::vector<std::string> done;
-  for (const std::string& name : names) {
-    Machine machine(places);
-    (void)machine.claim(name);
-    for (std::string& line : machine.forget(name)) done.push_back(std::move(line));
-  }
-  return done;
+  return bsd::clean_up(bsd::real_system(), bsd::native(), places.state, interface);
 }
 
 // ---- events

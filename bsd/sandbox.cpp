@@ -42,7 +42,9 @@ bool become(const Nobody& who) noexcept {
   return ::setuid(who.user) == 0;
 }
 
-void raise(int resource, rlim_t at_least) noexcept {
+// What names a resource is a type of its own in some headers.
+template<typename Resource>
+void raise(Resource resource, rlim_t at_least) noexcept {
   rlimit limit{};
   if (::getrlimit(resource, &limit) != 0 || limit.rlim_cur >= at_least) return;
   const rlimit wanted{at_least, std::max(at_least, limit.rlim_max)};

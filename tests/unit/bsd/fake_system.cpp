@@ -14,8 +14,6 @@
 namespace vpnd::test {
 namespace {
 
-FakeSystem* living = nullptr;
-
 using bsd::kRtfGateway;
 using bsd::kRtfHost;
 using bsd::kRtfReject;
@@ -41,6 +39,8 @@ bool of_journal(const std::string& path) {
 }
 
 }  // namespace
+
+FakeSystem* FakeSystem::living = nullptr;
 
 FakeSystem::FakeSystem(const bsd::Traits& t) : traits(t) {
   living = this;
@@ -318,15 +318,3 @@ int FakeSystem::lock(const std::string& path) {
 }
 
 }  // namespace vpnd::test
-
-namespace vpnd::bsd {
-
-System& real_system() {
-  return *test::living;
-}
-
-const Traits& native() noexcept {
-  return test::living->traits;
-}
-
-}  // namespace vpnd::bsd

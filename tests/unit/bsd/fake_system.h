@@ -41,6 +41,8 @@ class FakeSystem final : public bsd::System {
   explicit FakeSystem(const bsd::Traits&);
   ~FakeSystem() override;
 
+  static FakeSystem* living;  // the last one that was made
+
   const bsd::Traits& traits;
   std::map<std::string, FakeInterface> interfaces;
   std::vector<FakeRoute> routes;
