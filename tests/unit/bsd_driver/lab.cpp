@@ -141,6 +141,7 @@ void Side::on(const plan::ToKeeper& m) {
   if (const auto* dial = std::get_if<engine::Dial>(&m)) dials.push_back(*dial);
   if (const auto* head = std::get_if<plan::to_keeper::ReportHead>(&m)) {
     report = head->report;
+    peers = head->rows;
     ++reports;
   }
   if (std::holds_alternative<plan::to_keeper::Stopped>(m)) ++stopped;

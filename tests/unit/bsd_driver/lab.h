@@ -53,6 +53,7 @@ class Side {
   wire::Lease lease;
   engine::Report report;
   unsigned reports = 0, stopped = 0;
+  unsigned peers = 0;  // rows of the last report
 
  private:
   void on(const plan::ToKeeper&);
