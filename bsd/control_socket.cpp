@@ -85,7 +85,8 @@ void ControlSocket::accept_all(TimePoint now) {
 
 bool ControlSocket::progress(Client& c, TimePoint now) {
   if (c.request == Request::none && !read_request(c)) return false;
-  if (c.request == Request::stop) return c.fresh;  // kept elsewhere once it was taken
+  // Once it was taken and told so it is kept elsewhere.
+  if (c.request == Request::stop) return write_out(c, now) && (c.fresh || !c.out.empty());
   if (c.streams()) {
     if (!c.greeted) c.until = kNever;
     ByteArray<kMostRequest> room;  // a reader has nothing more to say
@@ -118,6 +119,7 @@ bool ControlSocket::understand(Client& c) {
   }
   c.request = word->request;
   c.fresh = true;
+  if (c.request == Request::stop) c.out = kStopping;
   return true;
 }
 

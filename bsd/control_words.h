@@ -13,6 +13,8 @@ namespace vpnd::bsd {
 
 inline constexpr std::size_t kMostRequest = 64;
 inline constexpr std::string_view kDenied = "denied\n";
+// To who asked for that; the connection then ends with the process.
+inline constexpr std::string_view kStopping = "stopping\n";
 
 struct RequestWord {
   Request request;

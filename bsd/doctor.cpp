@@ -9,6 +9,7 @@
 
 #include "bsd/journal.h"
 #include "bsd/sandbox.h"
+#include "bsd/system.h"
 #include "core/host.h"
 #include "core/plan/status.h"
 

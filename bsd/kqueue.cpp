@@ -16,7 +16,7 @@ Kqueue::Kqueue() : queue_(::kqueue()) {
   (void)::fcntl(queue_.get(), F_SETFD, FD_CLOEXEC);
 }
 
-int Kqueue::change(int ident, short filter, unsigned short flags, std::uintptr_t tag) noexcept {
+int Kqueue::change(int ident, Filter filter, Flags flags, std::uintptr_t tag) noexcept {
   struct kevent e {};
   const unsigned notes = filter == EVFILT_PROC ? NOTE_EXIT : 0u;
   EV_SET(&e, static_cast<std::uintptr_t>(ident), filter, flags, notes, 0,
@@ -26,7 +26,7 @@ int Kqueue::change(int ident, short filter, unsigned short flags, std::uintptr_t
 }
 
 int Kqueue::watch(int fd, Interest& now, Interest wanted, std::uintptr_t tag) noexcept {
-  const auto go_over = [&](bool& is, bool shall, short filter) noexcept {
+  const auto go_over = [&](bool& is, bool shall, Filter filter) noexcept {
     if (is == shall) return 0;
     const int why = change(fd, filter, shall ? EV_ADD : EV_DELETE, tag);
     if (shall && why != 0) return why;

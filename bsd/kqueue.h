@@ -41,7 +41,10 @@ class Kqueue {
   std::span<const Happened> wait(Duration);
 
  private:
-  int change(int ident, short filter, unsigned short flags, std::uintptr_t tag) noexcept;
+  // Their types are not the same everywhere.
+  using Filter = decltype(kevent::filter);
+  using Flags = decltype(kevent::flags);
+  int change(int ident, Filter, Flags, std::uintptr_t tag) noexcept;
 
   static constexpr std::size_t kMost = 256;
   Fd queue_;

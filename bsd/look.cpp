@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: ISC
 // The seam's commands about tunnels that run, or ran: by the control socket, and by what is noted.
 
+#include <fmt/format.h>
 #include <poll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <thread>
 
 #include "bsd/control_socket.h"
 #include "bsd/control_words.h"
-#include "bsd/journal.h"
 #include "bsd/local_socket.h"
+#include "bsd/native.h"
+#include "bsd/network.h"
 #include "core/base/bytes.h"
 #include "core/host.h"
 
@@ -22,6 +25,7 @@ using Steady = std::chrono::steady_clock;
 
 // Longer than any line that a keeper writes.
 constexpr std::size_t kMostLine = 1 << 20;
+constexpr std::chrono::milliseconds kAgain{50};
 
 // nullopt: nothing of that name runs.
 std::optional<std::string> ask(const std::string& name, const Places& places, bsd::Request what) {
@@ -65,11 +69,11 @@ bool runs(const std::string& name, const Places& places) {
   return bsd::connect_locally(bsd::control_path(places.run, name)) || errno == EACCES;
 }
 
-// The connection ends with the process.
+// The connection of who is being served ends with the process; others are turned away at once.
 bool stop(const std::string& name, const Places& places, std::chrono::seconds patience) {
-  const bsd::Fd fd = bsd::begin_request(places.run, name, bsd::Request::stop);
-  if (!fd) return false;
   const auto until = Steady::now() + patience;
+  bsd::Fd fd = bsd::begin_request(places.run, name, bsd::Request::stop);
+  if (!fd) return false;
   std::string said;
   while (wait_for(fd.get(), std::max(patience, std::chrono::seconds{}), until)) {
     ByteArray<64> room;
@@ -78,28 +82,18 @@ bool stop(const std::string& name, const Places& places, std::chrono::seconds pa
     if (n > 0 && said.size() < room.size()) said.append(room.begin(), room.begin() + n);
     if (n > 0) continue;
     bsd::throw_if_denied(said);
-    return true;
+    if (said == bsd::kStopping) return true;
+    std::this_thread::sleep_for(kAgain);
+    fd = bsd::begin_request(places.run, name, bsd::Request::stop);
+    if (!fd) return true;
+    said.clear();
   }
   throw Error(fmt::format("{} was told to stop, and has not within {} s", name, patience.count()),
               0, {}, Exit::temporary);
 }
 
-// Whoever holds the interface is found by its lock.
 std::vector<std::string> cleanup(const std::string& interface, const Places& places) {
-  std::vector<std::string> names{interface};
-  if (interface.empty()) {
-    names.clear();
-    for (const auto& copy : bsd::journals(bsd::real_system(), places.state, {})) {
-      if (!copy.living) names.push_back(copy.interface);
-    }
-  }
-  std::vector<std::string> done;
-  for (const std::string& name : names) {
-    Machine machine(places);
-    (void)machine.claim(name);
-    for (std::string& line : machine.forget(name)) done.push_back(std::move(line));
-  }
-  return done;
+  return bsd::clean_up(bsd::real_system(), bsd::native(), places.state, interface);
 }
 
 // ---- events

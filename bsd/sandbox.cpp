@@ -36,13 +36,20 @@ bool enter_empty_directory() noexcept {
   return ::chdir(kEmptyDirectory) == 0 && ::chroot(kEmptyDirectory) == 0 && ::chdir("/") == 0;
 }
 
-// setuid(2) of root sets the real, the effective and the saved user.
-bool become(const Nobody& who) noexcept {
-  if (::setgroups(1, &who.group) != 0 || ::setgid(who.group) != 0) return false;
-  return ::setuid(who.user) == 0;
+// setuid(2) of root sets the real, the effective and the saved user. False: nothing was changed,
+// since this root is one in name only. Half of it would be worse than none that is told of.
+bool become(const Nobody& who) {
+  if (::setgroups(1, &who.group) != 0) return false;
+  if (::setgid(who.group) != 0 || ::setuid(who.user) != 0) {
+    throw Error("become the user nobody", errno, {}, Exit::os);
+  }
+  if (::setuid(0) == 0) throw Error("this process can still become root");
+  return true;
 }
 
-void raise(int resource, rlim_t at_least) noexcept {
+// What names a resource is a type of its own in some headers.
+template<typename Resource>
+void raise(Resource resource, rlim_t at_least) noexcept {
   rlimit limit{};
   if (::getrlimit(resource, &limit) != 0 || limit.rlim_cur >= at_least) return;
   const rlimit wanted{at_least, std::max(at_least, limit.rlim_max)};
@@ -59,9 +66,6 @@ Confined confine_engine() {
     const auto who = nobody();  // while there are files to look it up in
     out.files_denied = enter_empty_directory();
     out.user_dropped = who && become(*who);
-    // Half of it would be worse than none that is told of.
-    if (who && !out.user_dropped) throw Error("become the user nobody", errno, {}, Exit::os);
-    if (out.user_dropped && ::setuid(0) == 0) throw Error("this process can still become root");
   }
   confine_here(out);
   return out;

@@ -18,7 +18,7 @@ void set(int socket, int option, int value) noexcept {
   (void)::setsockopt(socket, IPPROTO_TCP, option, &value, sizeof value);
 }
 
-std::string text_option([[maybe_unused]] int socket, [[maybe_unused]] int option) {
+[[maybe_unused]] std::string text_option(int socket, int option) {
   std::array<char, 64> name{};
   socklen_t length = name.size() - 1;
   if (::getsockopt(socket, IPPROTO_TCP, option, name.data(), &length) != 0) return {};
@@ -40,13 +40,13 @@ void set_stream_options(int socket) noexcept {
 #endif
 }
 
-std::string congestion_control(int socket) {
+std::string congestion_control([[maybe_unused]] int socket) {
 #if defined(TCP_CONGESTION)
   return text_option(socket, TCP_CONGESTION);
 #elif defined(TCP_CONGCTL)
   return text_option(socket, TCP_CONGCTL);
 #else
-  return text_option(socket, -1);
+  return {};
 #endif
 }
 

@@ -7,7 +7,7 @@
 BUILD_PACKAGES=(g++ cmake ninja-build pkgconf ccache libmnl-dev libnftnl-dev libsodium-dev
   liburing-dev libseccomp-dev libfmt-dev libcli11-dev libtomlplusplus-dev nlohmann-json3-dev)
 # shellcheck disable=SC2034
-TEST_PACKAGES=(libcriterion-dev libbenchmark-dev iproute2 nftables iptables iputils-ping
+TEST_PACKAGES=(libcriterion-dev libkqueue-dev libbenchmark-dev iproute2 nftables iptables iputils-ping
   zsh fish python3 python3-jsonschema iperf3 strace valgrind procps util-linux dnsmasq-base isc-dhcp-client dbus-daemon
   dpkg-dev
   clang-19 libclang-rt-19-dev) # the sanitized build is theirs: a second opinion, in half the time

@@ -31,7 +31,7 @@ struct FakeInterface {
   std::uint16_t index = 0;
   bool up = false;
   unsigned mtu = 1500;
-  int device = -1;  // the descriptor that has it open
+  int device = -1;                                    // the descriptor that has it open
   std::vector<std::pair<Prefix, Address>> addresses;  // and the other end
 };
 
@@ -40,6 +40,8 @@ class FakeSystem final : public bsd::System {
   // A host on 192.0.2.0/24 and 2001:db8::/64 with default routes by em0, and a resolver file.
   explicit FakeSystem(const bsd::Traits&);
   ~FakeSystem() override;
+
+  static FakeSystem* living;  // the last one that was made
 
   const bsd::Traits& traits;
   std::map<std::string, FakeInterface> interfaces;
