@@ -8,7 +8,8 @@
 namespace vpnd::bsd {
 namespace {
 
-constexpr std::size_t kNameSize = 16;  // IFNAMSIZ; what follows it in an ifreq is at the same offset
+constexpr std::size_t kNameSize =
+    16;  // IFNAMSIZ; what follows it in an ifreq is at the same offset
 // struct ifaliasreq, struct in6_aliasreq.
 constexpr std::size_t kPeerAtV4 = 32, kMaskAtV4 = 48;
 constexpr std::size_t kPeerAtV6 = 44, kMaskAtV6 = 72, kFlagsAtV6 = 100, kValidAtV6 = 120,
@@ -50,7 +51,8 @@ Request destroy(const Traits& t, const std::string& interface) {
 Request add_address(const Traits& t, const std::string& interface, const Address& own,
                     const Address& peer) {
   const bool v4 = own.is_v4();
-  Request out{own.family(), v4 ? t.add_v4 : t.add_v6, named(v4 ? t.alias_v4 : t.alias_v6, interface)};
+  Request out{own.family(), v4 ? t.add_v4 : t.add_v6,
+              named(v4 ? t.alias_v4 : t.alias_v6, interface)};
   std::uint8_t* const at = out.argument.data();
   put(t, at + kNameSize, own);
   put(t, at + (v4 ? kPeerAtV4 : kPeerAtV6), peer);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: ISC
 #pragma once
 
-// The arguments of the ioctl(2) calls that set up an interface, as bytes. All of them begin with its
-// name; the numbers of the requests are in Traits. pre: the name has at most 15 bytes.
+// The arguments of the ioctl(2) calls that set up an interface, as bytes. All of them begin with
+// its name; the numbers of the requests are in Traits. pre: the name has at most 15 bytes.
 
 #include <string>
 #include <vector>

@@ -37,7 +37,7 @@ int prepared(int fd) noexcept {
 
 namespace {
 
-constexpr int kSystemControl = 2;  // SYSPROTO_CONTROL, sys/sys_domain.h
+constexpr int kSystemControl = 2;        // SYSPROTO_CONTROL, sys/sys_domain.h
 constexpr std::uint16_t kAfControl = 2;  // AF_SYS_CONTROL, likewise
 constexpr const char* kUtun = "com.apple.net.utun_control";
 

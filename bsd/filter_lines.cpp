@@ -95,8 +95,8 @@ FilterLines ipfw(const plan::Forward& f, const std::string& uplink) {
   FilterLines out{"ipfw(8)", {}};
   if (!f.masquerade) return out;
   const bool given = f.external && f.external->is_v4();
-  out.lines.push_back(fmt::format("ipfw nat 42 config {}",
-                                  given ? "ip " + f.external->text() : "if " + uplink));
+  out.lines.push_back(
+      fmt::format("ipfw nat 42 config {}", given ? "ip " + f.external->text() : "if " + uplink));
   out.lines.push_back(fmt::format("ipfw add nat 42 ip4 from any to any via {}", uplink));
   return out;
 }

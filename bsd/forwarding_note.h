@@ -15,8 +15,9 @@ struct ForwardingNote {
   Family family = Family::v4;
   int before = 0;  // 0 or 1
 
-  std::string line() const {
-    return prefix(family) + std::string(before != 0 ? "1" : "0");
+  std::string line() const { return prefix(family) + std::string(before != 0 ? "1" : "0"); }
+  static bool is(const std::string& line) {
+    return line.starts_with(prefix(Family::v4)) || line.starts_with(prefix(Family::v6));
   }
   static std::optional<ForwardingNote> in(const std::vector<std::string>& lines, Family family) {
     for (const std::string& line : lines) {
@@ -29,7 +30,7 @@ struct ForwardingNote {
   }
 
  private:
-  static std::string prefix(Family family) {
+  static const char* prefix(Family family) noexcept {
     return family == Family::v4 ? "forwarding v4 " : "forwarding v6 ";
   }
 };

@@ -49,8 +49,8 @@ void HeldPlan::make(const std::vector<Object>& objects) {
 }
 
 const Object* HeldPlan::former_of(const Object& object) const noexcept {
-  const auto at = std::ranges::find_if(
-      objects_, [&object](const Object& o) { return same_thing(o, object); });
+  const auto at =
+      std::ranges::find_if(objects_, [&object](const Object& o) { return same_thing(o, object); });
   return at == objects_.end() ? nullptr : &*at;
 }
 
@@ -100,10 +100,11 @@ void HeldPlan::go_over(const std::vector<Object>& next) {
   mend();
 }
 
-std::vector<Object> HeldPlan::lacking() {
+std::vector<Object> HeldPlan::lacking(bool fresh) {
   std::vector<Object> out;
   for (const Object& object : objects_) {
-    if (watched(object) && !network_.present(object)) out.push_back(object);
+    const bool anew = fresh && std::holds_alternative<LinkUp>(object);
+    if (anew || (watched(object) && !network_.present(object))) out.push_back(object);
   }
   return out;
 }

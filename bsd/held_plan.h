@@ -27,8 +27,8 @@ class HeldPlan final : public plan::Held {
 
   const std::vector<Object>& objects() const noexcept { return objects_; }
   // What is held and not there: what others did. Settings and the resolver file are theirs to
-  // change.
-  std::vector<Object> lacking();
+  // change. `fresh`: the device is another one, which has to be set up whatever it looks like.
+  std::vector<Object> lacking(bool fresh);
   void drop_tunnel_routes() noexcept;
 
  private:

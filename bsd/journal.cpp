@@ -94,8 +94,10 @@ void Journal::write() noexcept {
   const int why = system_.write_text(path_of(directory_, interface_), text, 0600);
   if (why == 0 || complained_) return;
   complained_ = true;
-  log(Level::warning, "the state directory cannot be written to (error {}): after a crash, what was "
-      "changed could not be put back", why);
+  log(Level::warning,
+      "the state directory cannot be written to (error {}): after a crash, what was "
+      "changed could not be put back",
+      why);
 }
 
 std::vector<JournalCopy> journals(System& system, const std::string& directory,

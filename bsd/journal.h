@@ -2,9 +2,9 @@
 #pragma once
 
 // What one tunnel has changed, noted before it is changed, so that the next process can take back
-// what a killed one left: the file <state_dir>/<interface>.held, one line for each thing, and beside
-// it a file that is locked while the tunnel lives. Notes of an earlier boot are void: only files
-// outlive a boot, and the resolver file says itself whose it is.
+// what a killed one left: the file <state_dir>/<interface>.held, one line for each thing, and
+// beside it a file that is locked while the tunnel lives. Notes of an earlier boot are void: only
+// files outlive a boot, and the resolver file says itself whose it is.
 
 #include <optional>
 #include <string>
@@ -30,7 +30,8 @@ class Journal {
   const std::string& directory() const noexcept { return directory_; }
   const std::vector<std::string>& lines() const noexcept { return lines_; }
   bool has(const std::string& line) const noexcept;
-  // A line that is there already is noted once. What cannot be written is told once and done without.
+  // A line that is there already is noted once. What cannot be written is told once and done
+  // without.
   void note(const std::string& line) noexcept;
   void strike(const std::string& line) noexcept;
 

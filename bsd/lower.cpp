@@ -33,7 +33,8 @@ Address neighbour(const Prefix& own) {
   for (const std::uint8_t step : {std::uint8_t{1}, std::uint8_t{2}}) {
     ByteArray<16> bytes{};
     std::ranges::copy(first.bytes(), bytes.begin());
-    bytes[first.bytes().size() - 1] = static_cast<std::uint8_t>(bytes[first.bytes().size() - 1] | step);
+    bytes[first.bytes().size() - 1] =
+        static_cast<std::uint8_t>(bytes[first.bytes().size() - 1] | step);
     const Bytes all = Bytes(bytes).first(first.bytes().size());
     const Address a = first.is_v4() ? Address::v4(all) : Address::v6(all);
     if (a != own.address) return a;
@@ -94,9 +95,7 @@ class Lowering {
     }
   }
 
-  void add(const plan::Resolver& r) {
-    out_.emplace_back(r);
-  }
+  void add(const plan::Resolver& r) { out_.emplace_back(r); }
 
   bool usable(Family family) const noexcept { return family == Family::v4 || facts_.has_v6; }
 
@@ -149,8 +148,8 @@ class Lowering {
 
   void tunnel_routes(const plan::Capture& capture, Family family, bool whole) {
     if (!usable(family)) return;
-    const auto kind = capture.refuse_v6 && family == Family::v6 ? Route::Kind::refused
-                                                                : Route::Kind::tunnel;
+    const auto kind =
+        capture.refuse_v6 && family == Family::v6 ? Route::Kind::refused : Route::Kind::tunnel;
     for (const Prefix& p : capture.into_tunnel) {
       const Prefix to = p.masked();
       if (to.address.family() != family || (to.length == 0) != whole) continue;

@@ -31,8 +31,11 @@ bool device_name(std::string_view name) noexcept {
 }  // namespace
 
 struct Machine::State {
+  explicit State(Places p)
+      : places(std::move(p)), network(bsd::real_system(), bsd::native(), places.state) {}
+
   Places places;
-  bsd::Network network{bsd::real_system(), bsd::native()};
+  bsd::Network network;
   bsd::HeldPlan* current = nullptr;
   std::vector<std::string> told;
 
@@ -43,9 +46,7 @@ struct Machine::State {
   void tell(const plan::Plan&, const bsd::HostFacts&);
 };
 
-Machine::Machine(const Places& places, int) : state_(std::make_unique<State>()) {
-  state_->places = places;
-}
+Machine::Machine(const Places& places, int) : state_(std::make_unique<State>(places)) {}
 Machine::Machine(Machine&&) noexcept = default;
 Machine::~Machine() = default;
 
@@ -127,8 +128,7 @@ void Machine::replace(plan::Applied& applied, const plan::Plan&, const plan::Pla
 }
 
 unsigned Machine::changes() const noexcept {
-  return state_->current == nullptr ? 0
-                                    : static_cast<unsigned>(state_->current->objects().size());
+  return state_->current == nullptr ? 0 : static_cast<unsigned>(state_->current->objects().size());
 }
 
 Presence Machine::check(const plan::Plan&) {
@@ -147,7 +147,7 @@ Presence Machine::check(const plan::Plan&) {
 }
 
 bool Machine::intact() {
-  return state_->current == nullptr || state_->current->lacking().empty();
+  return state_->current == nullptr || state_->current->lacking(false).empty();
 }
 
 Repair Machine::repair(const std::string& fresh) {
@@ -155,7 +155,7 @@ Repair Machine::repair(const std::string& fresh) {
   if (state_->current == nullptr) return out;
   // They may still lead to the device that is gone.
   if (!fresh.empty()) state_->current->drop_tunnel_routes();
-  for (const bsd::Object& object : state_->current->lacking()) {
+  for (const bsd::Object& object : state_->current->lacking(!fresh.empty())) {
     try {
       state_->network.make(object);
       out.put_back.push_back(bsd::describe(object));
@@ -179,8 +179,9 @@ std::vector<std::string> Machine::forget(const std::string& interface) {
   return bsd::clean_up(bsd::real_system(), bsd::native(), state_->places.state, interface);
 }
 
-std::vector<std::string> Machine::sweep_resolver(const std::string& interface) {
-  return state_->network.sweep_resolver(state_->places.state, interface);
+// claim() has taken the name: what is there of it is a dead tunnel's.
+std::vector<std::string> Machine::sweep_resolver(const std::string&) {
+  return state_->network.sweep_resolver();
 }
 
 bool Machine::has_v6() {
@@ -194,7 +195,7 @@ std::vector<Address> Machine::outer_resolvers() {
 }
 
 plan::Lowered lowered(const plan::Plan& plan) {
-  bsd::Network network(bsd::real_system(), bsd::native());
+  bsd::Network network(bsd::real_system(), bsd::native(), {});
   const bsd::HostFacts facts = network.facts(plan);
   plan::Lowered out;
   for (const bsd::Object& object : bsd::lower(plan, facts)) {

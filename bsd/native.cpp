@@ -90,7 +90,8 @@ static_assert(kNative.desync == 0 && kNative.header_length == 0 && kNative.table
 
 static_assert(kNative.ifreq == sizeof(ifreq) && IFNAMSIZ == 16 && kIffUp == IFF_UP);
 static_assert(offsetof(ifreq, ifr_ifru) == 16);
-static_assert(kNative.get_flags == number(SIOCGIFFLAGS) && kNative.set_flags == number(SIOCSIFFLAGS));
+static_assert(kNative.get_flags == number(SIOCGIFFLAGS) &&
+              kNative.set_flags == number(SIOCSIFFLAGS));
 static_assert(kNative.set_mtu == number(SIOCSIFMTU) && kNative.destroy == number(SIOCIFDESTROY));
 static_assert(kNative.delete_v4 == number(SIOCDIFADDR) && kNative.add_v4 == number(SIOCAIFADDR));
 static_assert(kNative.alias_v4 == sizeof(ifaliasreq));
@@ -102,8 +103,10 @@ static_assert(kNative.delete_v6 == number(SIOCDIFADDR_IN6));
 static_assert(offsetof(in6_aliasreq, ifra_dstaddr) == 44);
 static_assert(offsetof(in6_aliasreq, ifra_prefixmask) == 72);
 static_assert(offsetof(in6_aliasreq, ifra_flags) == 100);
-static_assert(offsetof(in6_aliasreq, ifra_lifetime) + offsetof(in6_addrlifetime, ia6t_vltime) == 120);
-static_assert(offsetof(in6_aliasreq, ifra_lifetime) + offsetof(in6_addrlifetime, ia6t_pltime) == 124);
+static_assert(offsetof(in6_aliasreq, ifra_lifetime) + offsetof(in6_addrlifetime, ia6t_vltime) ==
+              120);
+static_assert(offsetof(in6_aliasreq, ifra_lifetime) + offsetof(in6_addrlifetime, ia6t_pltime) ==
+              124);
 static_assert(IN6_IFF_NODAD == 0x20);
 #endif
 #ifdef TUNSIFHEAD

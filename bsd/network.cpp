@@ -8,6 +8,7 @@
 
 #include "bsd/forwarding_note.h"
 #include "bsd/resolver_file.h"
+#include "bsd/sockaddr.h"
 #include "core/base/error.h"
 #include "core/base/log.h"
 
@@ -37,8 +38,8 @@ bool made_by_kernel(const RouteMessage& m) noexcept {
 
 }  // namespace
 
-Network::Network(System& system, const Traits& traits) noexcept
-    : system_(system), traits_(traits), routes_(system, traits) {}
+Network::Network(System& system, const Traits& traits, std::string directory) noexcept
+    : system_(system), traits_(traits), directory_(std::move(directory)), routes_(system, traits) {}
 
 void Network::note_in(std::unique_ptr<Journal> journal) noexcept {
   journal_ = std::move(journal);
@@ -53,8 +54,7 @@ void Network::strike(const std::string& line) noexcept {
 }
 
 std::vector<JournalCopy> Network::others() const {
-  if (!journal_) return {};
-  return journals(system_, journal_->directory(), journal_->interface());
+  return journals(system_, directory_, journal_ ? journal_->interface() : std::string());
 }
 
 // ---- looking
@@ -64,8 +64,7 @@ std::optional<Hop> Network::default_hop(Family family, std::uint16_t* interface)
   if (!found || (found->flags & (kRtfReject | kRtfBlackhole | kRtfOurs)) != 0) return std::nullopt;
   if (interface != nullptr) *interface = found->interface;
   Hop hop = found->hop;
-  if (hop.router && hop.scope == 0) hop.scope = found->interface;
-  if (hop.router && hop.router->is_v4()) hop.scope = 0;
+  if (hop.router && is_link_local(*hop.router) && hop.scope == 0) hop.scope = found->interface;
   if (!hop.router && hop.interface == 0) hop.interface = found->interface;
   return hop.router || hop.interface != 0 ? std::optional(hop) : std::nullopt;
 }
@@ -75,8 +74,8 @@ HostFacts Network::facts(const plan::Plan& plan) {
   out.links = system_.links();
   for (const Link& link : out.links) {
     out.has_v6 = out.has_v6 || std::ranges::any_of(link.addresses, [](const Prefix& p) {
-      return !p.address.is_v4();
-    });
+                   return !p.address.is_v4();
+                 });
   }
   std::uint16_t uplink = 0;
   out.default_v4 = default_hop(Family::v4, &uplink);
@@ -164,9 +163,8 @@ void Network::take(const AddressOn& a) noexcept {
 bool Network::is_there(const AddressOn& a) {
   const auto links = system_.links();
   const auto link = std::ranges::find(links, a.interface, &Link::name);
-  return link != links.end() && std::ranges::any_of(link->addresses, [&a](const Prefix& p) {
-           return p.address == a.own;
-         });
+  return link != links.end() &&
+         std::ranges::any_of(link->addresses, [&a](const Prefix& p) { return p.address == a.own; });
 }
 
 // ---- routes

@@ -17,7 +17,8 @@ namespace vpnd::bsd {
 
 class Network {
  public:
-  Network(System&, const Traits&) noexcept;
+  // `directory`: where the journals are.
+  Network(System&, const Traits&, std::string directory) noexcept;
 
   // From now on changes are noted there; nullptr: nowhere.
   void note_in(std::unique_ptr<Journal>) noexcept;
@@ -40,9 +41,8 @@ class Network {
   // Removes what a dead process noted in the journal, and routes of ours that capture everything
   // and that no living tunnel has. One line for each thing.
   std::vector<std::string> sweep();
-  // Of that, the resolver file only; `interface` counts as dead.
-  std::vector<std::string> sweep_resolver(const std::string& directory,
-                                          const std::string& interface);
+  // Of that, the resolver file only.
+  std::vector<std::string> sweep_resolver();
 
  private:
   void put(const LinkUp&);
@@ -71,6 +71,7 @@ class Network {
 
   System& system_;
   const Traits& traits_;
+  std::string directory_;
   RouteSocket routes_;
   std::unique_ptr<Journal> journal_;
   std::string dns_;

@@ -79,7 +79,8 @@ Words words(const Route&) {
   return {"route", "RTM_ADD", "removed at the end, or by the next start or cleanup"};
 }
 Words words(const Forwarding&) {
-  return {"conf", "sysctl(3)", "the old value comes back at the end, or by the next start or cleanup"};
+  return {"conf", "sysctl(3)",
+          "the old value comes back at the end, or by the next start or cleanup"};
 }
 Words words(const plan::Resolver&) {
   return {"dns", "link and rename of /etc/resolv.conf",

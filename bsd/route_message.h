@@ -27,8 +27,8 @@ struct Hop {
 struct RouteMessage {
   std::uint8_t type = kGet;
   std::uint32_t flags = 0;
-  Prefix to;     // host bits clear
-  Hop hop;       // of RTM_ADD and RTM_CHANGE
+  Prefix to;                   // host bits clear
+  Hop hop;                     // of RTM_ADD and RTM_CHANGE
   bool mask = true;            // sent; without it a kernel looks the address up instead
   bool ask_interface = false;  // of RTM_GET
   std::uint32_t table = 0;     // the routing table, where there are several

@@ -51,15 +51,16 @@ int RouteSocket::say(std::uint8_t type, const Route& r) {
   return system_.say(build(traits_, m));
 }
 
-// A router is reached by an interface, not by another router.
-bool RouteSocket::reachable(const Address& router) {
-  const auto found = way(router);
+// A router is reached by an interface, not by another router; one of a link by that link.
+bool RouteSocket::reachable(const Hop& hop) {
+  if (!hop.router || hop.scope != 0) return true;
+  const auto found = way(*hop.router);
   return found && (found->flags & (kRtfGateway | kRtfReject)) == 0;
 }
 
 std::optional<int> RouteSocket::make(const Route& r) {
-  const bool doubtful = !traits_.checks_gateway && r.kind != Route::Kind::refused && r.hop.router;
-  if (doubtful && !reachable(*r.hop.router)) return ENETUNREACH;
+  const bool doubtful = !traits_.checks_gateway && r.kind != Route::Kind::refused;
+  if (doubtful && !reachable(r.hop)) return ENETUNREACH;
   int why = say(kAdd, r);
   if (why == 0) return std::nullopt;
   if (why != EEXIST) return why;

@@ -35,7 +35,7 @@ class RouteSocket {
   std::optional<RouteMessage> ask(RouteMessage question);
   std::optional<RouteMessage> answer(std::uint32_t seq, Family family);
   int say(std::uint8_t type, const Route&);
-  bool reachable(const Address& router);
+  bool reachable(const Hop&);
 
   System& system_;
   const Traits& traits_;

@@ -49,13 +49,15 @@ void Network::sweep_device(std::vector<std::string>& done) {
   const int device = system_.open_device(name);
   if (device < 0) return;
   system_.close(device);
-  if (configure(destroy(traits_, name)) == 0) done.push_back(fmt::format("device {} removed", name));
+  if (configure(destroy(traits_, name)) == 0)
+    done.push_back(fmt::format("device {} removed", name));
 }
 
 std::vector<std::string> Network::sweep() {
   std::vector<std::string> done;
   sweep_routes(done);
   sweep_device(done);
+  std::ranges::move(sweep_resolver(), std::back_inserter(done));
   if (!journal_) return done;
   for (const Family family : {Family::v4, Family::v6}) {
     const auto note = ForwardingNote::in(journal_->lines(), family);
@@ -63,25 +65,23 @@ std::vector<std::string> Network::sweep() {
     take(Forwarding{family});
     done.push_back(fmt::format("{} back to {}", name_of(Forwarding{family}), note->before));
   }
-  for (std::string& line : sweep_resolver(journal_->directory(), journal_->interface())) {
-    done.push_back(std::move(line));
-  }
-  // Routes that are not there any more have gone by themselves, with the device or with a link.
+  // The rest has gone by itself, with the device or with a link.
   const auto rest = journal_->lines();
   for (const std::string& line : rest) {
-    if (line.starts_with(kRouteNote)) strike(line);
+    if (!ForwardingNote::is(line)) strike(line);
   }
   return done;
 }
 
-std::vector<std::string> Network::sweep_resolver(const std::string& directory,
-                                                 const std::string& interface) {
+std::vector<std::string> Network::sweep_resolver() {
   const auto owner = resolver_file_of(system_);
-  for (const JournalCopy& other : journals(system_, directory, interface)) {
+  for (const JournalCopy& other : others()) {
     if (other.living && owner && other.interface == *owner) return {};
   }
   try {
-    if (restore_resolver_file(system_, {})) return {fmt::format("{} back as it was", kResolverFile)};
+    if (restore_resolver_file(system_, {})) {
+      return {fmt::format("{} back as it was", kResolverFile)};
+    }
   } catch (const Error& e) {
     log(Level::warning, "{}", e.what());
   }
@@ -90,8 +90,7 @@ std::vector<std::string> Network::sweep_resolver(const std::string& directory,
 
 std::vector<std::string> clean_up(System& system, const Traits& traits,
                                   const std::string& directory, const std::string& interface) {
-  std::vector<std::string> done;
-  std::vector<std::string> names{interface};
+  std::vector<std::string> done, names{interface};
   if (interface.empty()) {
     names.clear();
     for (const JournalCopy& j : journals(system, directory, {})) {
@@ -99,10 +98,13 @@ std::vector<std::string> clean_up(System& system, const Traits& traits,
     }
   }
   for (const std::string& name : names) {
-    Network network(system, traits);
+    Network network(system, traits, directory);
     network.note_in(std::make_unique<Journal>(system, directory, name));
     std::ranges::move(network.sweep(), std::back_inserter(done));
   }
+  if (!interface.empty()) return done;
+  // And what no journal tells of.
+  std::ranges::move(Network(system, traits, directory).sweep(), std::back_inserter(done));
   return done;
 }
 

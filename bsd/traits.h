@@ -14,8 +14,8 @@ namespace vpnd::bsd {
 struct Traits {
   std::string_view name;  // as uname(1) tells it
 
-  // Address families, the multiple of bytes that an address takes in a routing message, and the size
-  // of struct sockaddr_dl.
+  // Address families, the multiple of bytes that an address takes in a routing message, and the
+  // size of struct sockaddr_dl.
   std::uint8_t inet6, route, padding, link_address;
 
   // struct rt_msghdr; the length is at 0 (two bytes), the version at 2 and the type at 3 of all.

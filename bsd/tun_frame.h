@@ -28,7 +28,9 @@ inline constexpr std::size_t kFrameHeader = 4;
 // to or from a link-local address? These come as soon as the device has an IPv6 address, and are
 // nothing to a tunnel. pre: a whole IPv6 header.
 [[nodiscard]] inline bool of_one_link(Bytes packet) noexcept {
-  const auto link_local = [](const std::uint8_t* a) { return a[0] == 0xfe && (a[1] & 0xc0) == 0x80; };
+  const auto link_local = [](const std::uint8_t* a) {
+    return a[0] == 0xfe && (a[1] & 0xc0) == 0x80;
+  };
   const std::uint8_t *from = packet.data() + 8, *to = packet.data() + 24;
   return to[0] == 0xff || link_local(to) || link_local(from);
 }

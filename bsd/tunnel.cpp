@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: ISC
-// The seam's Tunnel: a tun device, or a utun on macOS. Its name is the system's: "tun" or "utun" and
-// a number.
+// The seam's Tunnel: a tun device, or a utun on macOS. Its name is the system's: "tun" or "utun"
+// and a number.
 
 #include <fmt/format.h>
 
@@ -28,7 +28,7 @@ int open_device(const std::string& name) {
   if (fd >= 0) return fd;
   const bool taken = fd == -EBUSY;
   throw Error(fmt::format("open the device {}", name), -fd, {},
-              taken            ? Exit::temporary
+              taken                           ? Exit::temporary
               : fd == -EACCES || fd == -EPERM ? Exit::permission
                                               : Exit::os,
               taken ? "Another program has it open." : "");

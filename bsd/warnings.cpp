@@ -42,15 +42,16 @@ class Warnings {
 
   void about(const plan::Capture& capture) {
     if (capture.into_tunnel.empty()) return;
-    const bool all = std::ranges::any_of(capture.into_tunnel,
-                                         [](const Prefix& p) { return p.length == 0; });
+    const bool all =
+        std::ranges::any_of(capture.into_tunnel, [](const Prefix& p) { return p.length == 0; });
     if (all) {
       out_.emplace_back(
           "replies to those who connected to this host from beyond its local networks go into the "
           "tunnel: their connections, SSH among them, are cut");
     }
     if (capture.lan == plan::Lan::none) {
-      out_.emplace_back("lan = \"none\" cannot be had: networks that this host is on stay reachable");
+      out_.emplace_back(
+          "lan = \"none\" cannot be had: networks that this host is on stay reachable");
     }
     if (capture.keep_inbound) {
       out_.emplace_back("keep_inbound cannot be had on this system: there are no marks");
@@ -69,10 +70,12 @@ class Warnings {
       out_.emplace_back(
           "this host has no IPv4 default route: clients reach only what it can reach");
     }
-    if (forward.pool_v6 && !facts_.has_v6) out_.emplace_back("this host has no IPv6: clients get none");
+    if (forward.pool_v6 && !facts_.has_v6)
+      out_.emplace_back("this host has no IPv6: clients get none");
     if (forward.pool_v6 && facts_.has_v6) {
       out_.emplace_back(
-          "a host that forwards IPv6 may stop heeding router advertisements: give it a fixed route");
+          "a host that forwards IPv6 may stop heeding router advertisements: give it a fixed "
+          "route");
     }
     for (const Link& link : facts_.links) {
       for (const Prefix& p : link.addresses) {

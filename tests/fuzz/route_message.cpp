@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: ISC
-// Messages of a routing socket, of each of the five systems: reading ends, stays inside, and what it
-// finds can be said again.
+// Messages of a routing socket, of each of the five systems: reading ends, stays inside, and what
+// it finds can be said again.
 #include "bsd/route_message.h"
 
 #include "tests/fuzz/fuzz.h"
@@ -32,12 +32,37 @@ void examine(const bsd::Traits& t, Bytes rest) {
   }
 }
 
+// A sound message of which some bytes are then others: few that come by chance get past the header.
+Buffer spoilt(const bsd::Traits& t, Input& in) {
+  bsd::RouteMessage m;
+  m.type = static_cast<std::uint8_t>(1 + in.byte() % 4);
+  m.flags = in.word();
+  const bool v4 = in.byte() % 2 == 0;
+  const Buffer to = in.take(16), router = in.take(16);
+  ByteArray<16> room{};
+  std::ranges::copy(to, room.begin());
+  const Address address = v4 ? Address::v4(Bytes(room).first(4)) : Address::v6(room);
+  const auto length = static_cast<std::uint8_t>(in.byte() % (address.bits() + 1u));
+  m.to = Prefix{address, length}.masked();
+  m.mask = (m.flags & bsd::kRtfHost) == 0;
+  if (router.size() == 16) m.hop.router = Address::v6(router);
+  m.ask_interface = in.byte() % 2 == 0;
+  Buffer out = bsd::build(t, m);
+  while (!in.empty()) {
+    const std::size_t at = in.word() % out.size();
+    out[at] = in.byte();
+  }
+  return out;
+}
+
 }  // namespace
 
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const bsd::Traits* const all[] = {&bsd::kFreeBsd, &bsd::kNetBsd, &bsd::kOpenBsd, &bsd::kDragonFly,
                                     &bsd::kMacOs};
   if (size == 0) return 0;
-  examine(*all[data[0] % 5], {data + 1, size - 1});
+  const bsd::Traits& t = *all[data[0] % 5];
+  Input in{{data + 1, size - 1}};
+  examine(t, data[0] < 128 ? in.rest : Bytes(spoilt(t, in)));
   return 0;
 }

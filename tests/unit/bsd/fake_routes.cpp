@@ -70,7 +70,8 @@ int FakeSystem::say(Bytes message) {
 }
 
 int FakeSystem::add(const bsd::RouteMessage& m) {
-  if (const int why = step(fmt::format("add {} {}", m.to.text(), hop_text(m))); why != 0) return why;
+  if (const int why = step(fmt::format("add {} {}", m.to.text(), hop_text(m))); why != 0)
+    return why;
   if (exactly(m.to) != nullptr) return EEXIST;
   const bool host = m.to.length == m.to.address.bits();
   if (host != ((m.flags & kRtfHost) != 0)) return EINVAL;
@@ -149,7 +150,8 @@ std::vector<std::uint8_t> FakeSystem::encode(const FakeRoute& r, bool with_inter
   bsd::store<std::uint16_t>(out.data(), static_cast<std::uint16_t>(out.size()));
   out[2] = traits.version;
   out[3] = bsd::kGet;
-  if (traits.header_length != 0) bsd::store<std::uint16_t>(&out[traits.header_length], traits.header);
+  if (traits.header_length != 0)
+    bsd::store<std::uint16_t>(&out[traits.header_length], traits.header);
   if (!net_bsd) bsd::store<std::uint16_t>(&out[traits.index], r.interface);
   bsd::store<std::uint32_t>(&out[traits.flags], r.flags);
   bsd::store<std::uint32_t>(&out[traits.addrs], kinds);

@@ -44,11 +44,8 @@ FakeSystem* FakeSystem::living = nullptr;
 
 FakeSystem::FakeSystem(const bsd::Traits& t) : traits(t) {
   living = this;
-  interfaces["em0"] = {kUplink,
-                       true,
-                       1500,
-                       -1,
-                       {{prefix("192.0.2.10/24"), {}}, {prefix("2001:db8::10/64"), {}}}};
+  interfaces["em0"] = {
+      kUplink, true, 1500, -1, {{prefix("192.0.2.10/24"), {}}, {prefix("2001:db8::10/64"), {}}}};
   interfaces["lo0"] = {
       kLoopback, true, 16384, -1, {{prefix("127.0.0.1/8"), {}}, {prefix("::1/128"), {}}}};
   routes = {{prefix("192.0.2.0/24"), {std::nullopt, kUplink}, kRtfUp, kUplink},
@@ -68,10 +65,8 @@ void FakeSystem::set_default(Family family, const std::string& router) {
   const Prefix all{family == Family::v4 ? Address{} : Address::v6(ByteArray<16>{}), 0};
   std::erase_if(routes, [&all](const FakeRoute& r) { return r.to == all; });
   if (router.empty()) return;
-  routes.push_back({all,
-                    {address(router.c_str())},
-                    kRtfUp | kRtfGateway | bsd::kRtfStatic,
-                    kUplink});
+  routes.push_back(
+      {all, {address(router.c_str())}, kRtfUp | kRtfGateway | bsd::kRtfStatic, kUplink});
 }
 
 const FakeRoute* FakeSystem::route(const std::string& to) const {
@@ -86,7 +81,8 @@ std::string FakeSystem::state() const {
                                 r.hop.router ? r.hop.router->text() : "-", r.flags));
   }
   for (const auto& [name, i] : interfaces) {
-    lines.push_back(fmt::format("interface {} up {} mtu {} open {}", name, i.up, i.mtu, i.device >= 0));
+    lines.push_back(
+        fmt::format("interface {} up {} mtu {} open {}", name, i.up, i.mtu, i.device >= 0));
     for (const auto& [own, peer] : i.addresses) {
       lines.push_back(fmt::format("address {} peer {} on {}", own.text(), peer.text(), name));
     }
@@ -128,7 +124,8 @@ int FakeSystem::open_device(const std::string& name) {
 int FakeSystem::control(int device, std::uint32_t request, MutBytes argument) {
   for (const auto& [name, i] : interfaces) {
     if (i.device != device) continue;
-    if (request != traits.tun_header || bsd::load<std::uint32_t>(argument.data()) != 1) return ENOTTY;
+    if (request != traits.tun_header || bsd::load<std::uint32_t>(argument.data()) != 1)
+      return ENOTTY;
     return step("header of " + name);
   }
   return EBADF;
@@ -222,8 +219,8 @@ int FakeSystem::delete_address(const std::string& name, Family family, Bytes arg
   if (argument.size() != (family == Family::v4 ? traits.ifreq : traits.ifreq_v6)) return ENOTTY;
   const Address own = address_at(argument, 16, family);
   FakeInterface& i = interfaces[name];
-  const auto found = std::ranges::find_if(
-      i.addresses, [&own](const auto& a) { return a.first.address == own; });
+  const auto found =
+      std::ranges::find_if(i.addresses, [&own](const auto& a) { return a.first.address == own; });
   if (found == i.addresses.end()) return EADDRNOTAVAIL;
   if (const int why = step("no address " + own.text()); why != 0) return why;
   const Address peer = found->second;

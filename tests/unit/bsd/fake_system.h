@@ -31,7 +31,7 @@ struct FakeInterface {
   std::uint16_t index = 0;
   bool up = false;
   unsigned mtu = 1500;
-  int device = -1;  // the descriptor that has it open
+  int device = -1;                                    // the descriptor that has it open
   std::vector<std::pair<Prefix, Address>> addresses;  // and the other end
 };
 

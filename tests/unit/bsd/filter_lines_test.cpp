@@ -55,11 +55,10 @@ Test(filter_lines, of_each_system) {
   cr_text(text(kOpenBsd, forward()),
           "/etc/pf.conf\n  match on tun0 inet scrub (max-mss 1380)\n" + guard +
               "  pass out on egress inet from 192.168.192.0/24 to any nat-to (egress)\n");
-  cr_text(text(kFreeBsd, forward()),
-          classic +
-              "ipfw(8)\n"
-              "  ipfw nat 42 config if em0\n"
-              "  ipfw add nat 42 ip4 from any to any via em0\n");
+  cr_text(text(kFreeBsd, forward()), classic +
+                                         "ipfw(8)\n"
+                                         "  ipfw nat 42 config if em0\n"
+                                         "  ipfw add nat 42 ip4 from any to any via em0\n");
   cr_text(text(kDragonFly, forward()), classic);
   cr_text(text(kMacOs, forward()), classic);
   cr_text(text(kNetBsd, forward()),

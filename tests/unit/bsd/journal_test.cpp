@@ -64,12 +64,16 @@ Test(bsd_journal, one_process_at_a_time) {
 
 Test(bsd_journal, notes_of_another_boot_and_nonsense_are_void) {
   FakeSystem s(kFreeBsd);
-  const std::pair<const char*, bool> kTable[] = {
-      {"boot 1700000000\nx\n", true},   {"boot 1700000250\nx\n", true},
-      {"boot 1699999750\nx\n", true},   {"boot 1700000301\nx\n", false},
-      {"boot 1699999699\nx\n", false},  {"boot \nx\n", false},
-      {"boot 17000000001\nx\n", false}, {"boot 1700000000 \nx\n", false},
-      {"x\n", false},                   {"", false}};
+  const std::pair<const char*, bool> kTable[] = {{"boot 1700000000\nx\n", true},
+                                                 {"boot 1700000250\nx\n", true},
+                                                 {"boot 1699999750\nx\n", true},
+                                                 {"boot 1700000301\nx\n", false},
+                                                 {"boot 1699999699\nx\n", false},
+                                                 {"boot \nx\n", false},
+                                                 {"boot 17000000001\nx\n", false},
+                                                 {"boot 1700000000 \nx\n", false},
+                                                 {"x\n", false},
+                                                 {"", false}};
   for (const auto& [text, valid] : kTable) {
     s.files[kHeld] = text;
     Journal j(s, "/db", "tun0");

@@ -103,8 +103,8 @@ Test(bsd_lower, a_gateway_that_was_named_is_the_way_out) {
   config.gateway = address("192.0.2.77");
   HostFacts f = laptop();
   f.specific = {{address("203.0.113.5"), prefix("203.0.113.0/24")}};
-  cr_assert(has(client_plan(config, lease()), f,
-                "route 203.0.113.5/32 via 192.0.2.77, past the tunnel"));
+  cr_assert(
+      has(client_plan(config, lease()), f, "route 203.0.113.5/32 via 192.0.2.77, past the tunnel"));
 }
 
 Test(bsd_lower, a_server_to_which_a_route_leads_needs_none) {
@@ -116,8 +116,8 @@ Test(bsd_lower, a_server_to_which_a_route_leads_needs_none) {
   auto config = client_config("tun0");
   config.full = false;
   config.include = {prefix("203.0.113.0/28")};
-  cr_assert(has(client_plan(config, lease()), f,
-                "route 203.0.113.5/32 via 192.0.2.1, past the tunnel"));
+  cr_assert(
+      has(client_plan(config, lease()), f, "route 203.0.113.5/32 via 192.0.2.1, past the tunnel"));
 }
 
 Test(bsd_lower, a_list_of_networks) {
@@ -229,5 +229,6 @@ Test(bsd_lower, a_server_is_told_of_the_packet_filter) {
     cr_assert(!warned(all, "default route"));
   }
   f.default_v4.reset();
-  cr_assert(warned(warnings(kFreeBsd, plan::plan_server(server_config("tun0")), f), "default route"));
+  cr_assert(
+      warned(warnings(kFreeBsd, plan::plan_server(server_config("tun0")), f), "default route"));
 }

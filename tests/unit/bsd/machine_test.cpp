@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 
 #include <algorithm>
+#include <cerrno>
 
 #include "core/base/error.h"
 #include "tests/unit/bsd/plans.h"
@@ -232,8 +233,7 @@ Test(bsd_machine, what_a_plan_would_do_changes_nothing) {
     const plan::Lowered lowered = host::lowered(plan);
     cr_assert(s.done.empty());
     cr_assert_eq(lowered.changes.size(), 8u);
-    cr_assert_eq(lowered.changes[2].what,
-                 "+ route 203.0.113.5/32 via 192.0.2.1, past the tunnel");
+    cr_assert_eq(lowered.changes[2].what, "+ route 203.0.113.5/32 via 192.0.2.1, past the tunnel");
     cr_assert_eq(lowered.changes[2].commands, "route add -inet 203.0.113.5/32 192.0.2.1\n");
     cr_assert_eq(lowered.changes[5].commands, "route add -inet6 ::/1 ::1 -reject\n");
     cr_assert(!lowered.warnings.empty());

@@ -56,9 +56,10 @@ Test(tun_frame, the_family_goes_first_in_network_order) {
 
 Test(tun_frame, what_is_no_packet_is_not_written) {
   std::uint8_t header[4];
+  constexpr std::uint8_t kFirst[] = {0x00, 0x35, 0x55, 0x70, 0xff};
   for (const Traits* t : kAllSystems) {
     cr_assert(!put_frame_header(*t, header, {}));
-    for (const std::uint8_t first : {0x00, 0x35, 0x55, 0x70, 0xff}) {
+    for (const std::uint8_t first : kFirst) {
       cr_assert(!put_frame_header(*t, header, Packet{first, 0}));
     }
   }
@@ -104,7 +105,8 @@ Test(tun_frame, what_is_cut_short_is_dropped) {
     for (const Packet& whole :
          {framed(*t, packet_v4()), framed(*t, packet_v6("fd00::1", "fd00::2"))}) {
       for (std::size_t n = 0; n < whole.size(); ++n) {
-        cr_assert(!passes(*t, Packet(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(n))));
+        cr_assert(
+            !passes(*t, Packet(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(n))));
       }
     }
   }
