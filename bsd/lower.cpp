@@ -37,7 +37,7 @@ Address neighbour(const Prefix& own) {
         static_cast<std::uint8_t>(bytes[first.bytes().size() - 1] | step);
     const Bytes all = Bytes(bytes).first(first.bytes().size());
     const Address a = first.is_v4() ? Address::v4(all) : Address::v6(all);
-    if (a != own.address) return a;
+    if (a != own.address && own.contains(a)) return a;
   }
   return first;
 }
