@@ -37,9 +37,10 @@ bool say(Fd& to, char what, const std::string& first, const std::string& second 
 
 Fd log_file(const std::string& path) {
   if (path.empty()) {
-    throw usage_error("a process in the background needs a file for its lines here: there is no "
-                      "journal",
-                      "Name it: --log-file PATH");
+    throw usage_error(
+        "a process in the background needs a file for its lines here: there is no "
+        "journal",
+        "Name it: --log-file PATH");
   }
   Fd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY,
                0600));

@@ -38,8 +38,8 @@ struct Carrier {
   ReceiveBuffer buffer;
   std::size_t begin = 0, end = 0;  // what was received and not used up
 
-  std::uint64_t sent = 0;   // bytes
-  TimePoint look_again{};   // at its round trip
+  std::uint64_t sent = 0;  // bytes
+  TimePoint look_again{};  // at its round trip
   Duration least_trip{};
 
   bool reads() const noexcept {

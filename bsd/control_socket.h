@@ -3,9 +3,9 @@
 
 // The control socket <run>/<name>.sock. One line in: what is wanted. Out: a JSON document; for
 // "events" a line of JSON for each thing that happens, as long as somebody reads; for "reload"
-// plan::to_text of how it went; for "stop" a line, and then nothing until the process is gone. Root and the
-// daemon's own user may ask for everything, a group may look. Few are answered at a time, and
-// nobody can make the keeper wait, or keep more than kMostQueued bytes.
+// plan::to_text of how it went; for "stop" a line, and then nothing until the process is gone. Root
+// and the daemon's own user may ask for everything, a group may look. Few are answered at a time,
+// and nobody can make the keeper wait, or keep more than kMostQueued bytes.
 
 #include <poll.h>
 #include <sys/types.h>

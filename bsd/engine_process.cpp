@@ -77,8 +77,8 @@ engine::Engine make_engine(const EngineStart& start) {
   }
   const auto& server = std::get<plan::ServerConfig>(*start.config);
   auto begin = server_start(start, server, std::holds_alternative<wire::ServerKey>(key));
-  return {plan::server_settings(server, std::move(begin), std::move(key)), {}, entropy,
-          read_clocks()};
+  return {
+      plan::server_settings(server, std::move(begin), std::move(key)), {}, entropy, read_clocks()};
 }
 
 void serve(const EngineStart& start, KeeperLink& link, pid_t keeper) {

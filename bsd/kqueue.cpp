@@ -48,8 +48,8 @@ std::span<const Happened> Kqueue::wait(Duration patience) {
   timespec limit{};
   limit.tv_sec = static_cast<time_t>(seconds.count());
   limit.tv_nsec = static_cast<long>((left - seconds).count());
-  const int n = ::kevent(queue_.get(), nullptr, 0, events_.data(), static_cast<int>(events_.size()),
-                         &limit);
+  const int n =
+      ::kevent(queue_.get(), nullptr, 0, events_.data(), static_cast<int>(events_.size()), &limit);
   if (n < 0 && errno != EINTR) throw Error("wait for events", errno, {}, Exit::os);
   const auto count = static_cast<std::size_t>(std::max(n, 0));
   for (std::size_t i = 0; i < count; ++i) {

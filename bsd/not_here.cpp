@@ -6,8 +6,7 @@
 namespace vpnd::host {
 
 std::optional<plan::LeakReport> check(const std::string&, const Places&) {
-  throw Error("leaks cannot be looked for on this system", 0,
-              "no socket of it shows every device",
+  throw Error("leaks cannot be looked for on this system", 0, "no socket of it shows every device",
               Exit::os, "Watch the uplink with tcpdump while the tunnel is up.");
 }
 
@@ -17,8 +16,8 @@ Exit demo(const DemoOptions&) {
 }
 
 std::string lock(const plan::ClientConfig&, const Places&) {
-  throw Error("there is no kill switch on this system", 0, "only routes lead into the tunnel", Exit::os,
-              "Have the packet filter block what does not leave by the tunnel.");
+  throw Error("there is no kill switch on this system", 0, "only routes lead into the tunnel",
+              Exit::os, "Have the packet filter block what does not leave by the tunnel.");
 }
 
 Exit serve_resolver(const Places&) {

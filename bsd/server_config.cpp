@@ -38,7 +38,9 @@ std::vector<Endpoint> listen_endpoints(const plan::ServerConfig& c, bool has_v6)
   if (out.empty()) out.push_back({has_v6 ? Address::v6(ByteArray<16>{}) : Address(), c.port});
   const std::vector<Endpoint> asked = out;
   for (const Endpoint& e : asked) {
-    const auto same_port = [&e](const Endpoint& o) { return o.address.is_v4() && o.port == e.port; };
+    const auto same_port = [&e](const Endpoint& o) {
+      return o.address.is_v4() && o.port == e.port;
+    };
     const bool every = !e.address.is_v4() && e.address.unspecified();
     if (every && std::ranges::none_of(out, same_port)) out.push_back({Address(), e.port});
   }

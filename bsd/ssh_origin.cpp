@@ -16,8 +16,8 @@ bool any_holds(const std::vector<Prefix>& prefixes, const Address& a) noexcept {
 }
 
 bool captured(const plan::Capture& capture, const Address& a) noexcept {
-  const bool endpoint = std::ranges::any_of(
-      capture.endpoints, [&a](const Endpoint& e) { return e.address == a; });
+  const bool endpoint =
+      std::ranges::any_of(capture.endpoints, [&a](const Endpoint& e) { return e.address == a; });
   return any_holds(capture.into_tunnel, a) && !any_holds(capture.past_tunnel, a) && !endpoint;
 }
 
@@ -34,14 +34,13 @@ bool cuts(const plan::Plan& plan, const SshConnection& shell, const std::vector<
   bool ours = false;
   for (const Link& link : links) {
     if (any_holds(link.addresses, shell.from)) return false;
-    ours = ours || std::ranges::any_of(link.addresses, [&shell](const Prefix& p) {
-      return p.address == shell.to;
-    });
+    ours = ours || std::ranges::any_of(link.addresses,
+                                       [&shell](const Prefix& p) { return p.address == shell.to; });
   }
   return ours && std::ranges::any_of(plan.steps, [&shell](const plan::Step& step) {
-    const auto* capture = std::get_if<plan::Capture>(&step);
-    return capture != nullptr && captured(*capture, shell.from);
-  });
+           const auto* capture = std::get_if<plan::Capture>(&step);
+           return capture != nullptr && captured(*capture, shell.from);
+         });
 }
 
 }  // namespace vpnd::bsd

@@ -100,7 +100,8 @@ wire::InstanceId StateDir::instance(const std::string& host, const std::string& 
   return id;
 }
 
-void StateDir::remember(const std::string& host, const std::vector<Endpoint>& found) const noexcept {
+void StateDir::remember(const std::string& host,
+                        const std::vector<Endpoint>& found) const noexcept {
   try {
     std::string text;
     for (const Endpoint& e : found) text += e.address.text() + '\n';

@@ -11,7 +11,7 @@
 namespace vpnd::bsd {
 namespace {
 
-[[maybe_unused]] constexpr int kPatience = 60;                   // seconds
+[[maybe_unused]] constexpr int kPatience = 60;                 // seconds
 [[maybe_unused]] constexpr int kNotSentLowWater = 128 * 1024;  // bytes
 
 void set(int socket, int option, int value) noexcept {

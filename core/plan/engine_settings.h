@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: ISC
 #pragma once
 
-// From what the user configured, the key file says and the keeper knows to what an engine is told at
-// its start.
+// From what the user configured, the key file says and the keeper knows to what an engine is told
+// at its start.
 
 #include <vector>
 

@@ -145,14 +145,14 @@ Test(bsd_driver, a_new_device_takes_the_place_of_the_old_one) {
   cr_assert((old.revents & POLLHUP) != 0);
 }
 
-// The server is killed: its end of the carrier goes with it. The listener is the keeper's and stays.
+// The server is killed: its end of the carrier goes with it. The listener is the keeper's and
+// stays.
 Test(bsd_driver, a_carrier_that_ends_is_dialled_again) {
   Lab lab;
   cr_assert(lab.up());
   lab.end_server();
-  cr_assert(lab.run_until([&] {
-    return lab.client().states.back() == engine::ClientState::reconnecting;
-  }));
+  cr_assert(lab.run_until(
+      [&] { return lab.client().states.back() == engine::ClientState::reconnecting; }));
   lab.start_server();
   cr_assert(lab.run_until([&] { return lab.is_up(); }, 20s));
   cr_assert(lab.all_pass(lab.client(), lab.server(), some(inner(lab), kFar, 1, 50)));

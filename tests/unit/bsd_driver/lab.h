@@ -30,9 +30,9 @@ class Side {
   ~Side();  // kills it
 
   // ---- the device
-  bool give(const Raw& packet);                           // false: it takes no more
+  bool give(const Raw& packet);  // false: it takes no more
   bool give_frame(std::uint32_t family, const Raw& packet);
-  void take_packets();                                    // into `packets`, until none is there
+  void take_packets();  // into `packets`, until none is there
   int device() const noexcept { return device_.get(); }
 
   // ---- the keeper's end
@@ -42,8 +42,8 @@ class Side {
   void hang_up() { keeper_.reset(); }
 
   pid_t pid() const noexcept { return child_; }
-  int wait();            // its exit status; 128 + signal; -1: it does not end within five seconds
-  double busy() const;   // seconds of processor time
+  int wait();           // its exit status; 128 + signal; -1: it does not end within five seconds
+  double busy() const;  // seconds of processor time
   unsigned open_files() const;
 
   std::vector<Raw> packets;
@@ -83,7 +83,7 @@ class Lab {
   const engine::Report& report_of(Side&);
   std::uint64_t dropped(Side&, Drop);
 
-  Endpoint at;               // of the server
+  Endpoint at;  // of the server
   bool take_server_packets = true;
   std::function<bsd::Fd(const Endpoint&)> dial;
 

@@ -56,8 +56,8 @@ std::uint16_t free_port() {
 
 }  // namespace
 
-Tunnel::Tunnel(const plan::Config& config, const host::Places& places,
-               const host::Caution& caution, const host::ReadAgain& again)
+Tunnel::Tunnel(const plan::Config& config, const host::Places& places, const host::Caution& caution,
+               const host::ReadAgain& again)
     : log_path_(places.run + ".log") {
   int ends[2];
   cr_assert_eq(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends), 0);

@@ -1,49 +1,21 @@
 // SPDX-License-Identifier: ISC
 // The seam as the BSDs have it, from keep() to stop(), with real processes and sockets.
 #include <criterion/criterion.h>
-#include <grp.h>
 #include <signal.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
+#include <sstream>
 
-#include "tests/sim/world.h"
 #include "tests/unit/bsd_host/host_lab.h"
+#include "tests/unit/bsd_host/pair.h"
 
 using namespace vpnd;
 using namespace vpnd::test;
 
 namespace {
-
-const Address kFar = Address::v4(192, 0, 2, 77);
-
-// A server and a client of it that are up.
-struct Pair {
-  Bench bench;
-  Tunnel server{bench.server(), bench.places};
-  std::optional<Tunnel> client;
-
-  explicit Pair(const host::Caution& caution = {}, const host::ReadAgain& again = {}) {
-    cr_assert(soon([this] { return serves(bench.places); }), "%s", server.log().c_str());
-    client.emplace(bench.client(), bench.client_places, caution, again);
-    cr_assert(soon([this] { return is_up(bench.client_places); }), "%s", client->log().c_str());
-  }
-  Address inner() const {
-    const auto status = status_of("", bench.client_places);
-    cr_assert(status && !status->addresses.empty());
-    return Prefix::parse(status->addresses.front()).value().address;
-  }
-  bool passes(std::uint32_t number) {
-    const Raw out = sim::make_packet(inner(), kFar, 1, number, 600);
-    const Raw back = sim::make_packet(kFar, inner(), 2, number, 900);
-    client->give(out);
-    if (server.take() != out) return false;
-    server.give(back);
-    return client->take() == back;
-  }
-};
 
 template<typename F>
 Error thrown(F&& f) {
@@ -224,73 +196,6 @@ Test(bsd_host, several_readers_and_askers_do_not_hold_it_up) {
   cr_assert(!ninth.next(5s).has_value() && ninth.ended());
   for (int i = 0; i < 20; ++i) cr_assert(status_of("", p.bench.client_places).has_value());
   cr_assert(p.passes(1));
-}
-
-// Others may not ask at all, and a group may look and change nothing.
-Test(bsd_host, who_may_ask_for_what) {
-  if (geteuid() != 0) cr_skip_test("not root");
-  constexpr gid_t kNobodys = 54321;
-  Pair p;
-  cr_assert_eq(chmod(p.bench.folder.c_str(), 0755), 0);
-  const auto as_other = [&](const std::function<int()>& body) {
-    const pid_t child = fork();
-    if (child == 0) {
-      const gid_t group = kNobodys;
-      const bool changed = setgroups(1, &group) == 0 && setresgid(kNobodys, kNobodys, kNobodys) == 0 &&
-                           setresuid(kNobodys, kNobodys, kNobodys) == 0;
-      try {
-        _exit(changed ? body() : 99);
-      } catch (const Error& e) {
-        _exit(static_cast<int>(e.code()));
-      }
-    }
-    int status = 0;
-    waitpid(child, &status, 0);
-    return WEXITSTATUS(status);
-  };
-  const auto& places = p.bench.places;
-  cr_assert_eq(as_other([&] { return host::status("tun0", places) ? 0 : 1; }),
-               static_cast<int>(Exit::permission));
-  // As it is for a group that was named.
-  const std::string path = places.run + "/tun0.sock";
-  cr_assert_eq(chown(path.c_str(), 0, kNobodys), 0);
-  cr_assert_eq(chmod(path.c_str(), 0660), 0);
-  cr_assert_neq(as_other([&] { return host::status("tun0", places) ? 0 : 1; }), 0);
-  cr_assert_neq(as_other([&] { return host::stop("tun0", places, 2s) ? 0 : 1; }), 0);
-  cr_assert(host::status("tun0", places).has_value());
-}
-
-Test(bsd_host, a_group_may_look_and_change_nothing) {
-  if (geteuid() != 0) cr_skip_test("not root");
-  const group* entry = getgrnam("daemon");
-  if (entry == nullptr) cr_skip_test("no group daemon");
-  const gid_t gid = entry->gr_gid;
-  Bench bench;
-  cr_assert_eq(chmod(bench.folder.c_str(), 0755), 0);
-  plan::ServerConfig config = bench.server();
-  config.control_group = "daemon";
-  Tunnel server(config, bench.places);
-  cr_assert(soon([&] { return serves(bench.places); }), "%s", server.log().c_str());
-  const auto as_member = [&](const std::function<bool()>& body) {
-    const pid_t child = fork();
-    if (child == 0) {
-      const bool changed = setgroups(1, &gid) == 0 && setresuid(54321, 54321, 54321) == 0;
-      try {
-        _exit(!changed ? 99 : body() ? 0 : 1);
-      } catch (const Error& e) {
-        _exit(static_cast<int>(e.code()));
-      }
-    }
-    int status = 0;
-    waitpid(child, &status, 0);
-    return WEXITSTATUS(status);
-  };
-  constexpr int kDenied = static_cast<int>(Exit::permission);
-  cr_assert_eq(as_member([&] { return host::status("", bench.places).has_value(); }), 0);
-  cr_assert_eq(as_member([&] { return host::confirm("", bench.places); }), kDenied);
-  cr_assert_eq(as_member([&] { return host::reload("", bench.places).has_value(); }), kDenied);
-  cr_assert_eq(as_member([&] { return host::stop("tun0", bench.places, 5s); }), kDenied);
-  cr_assert(serves(bench.places));
 }
 
 Test(bsd_host, in_the_background_it_is_waited_for) {

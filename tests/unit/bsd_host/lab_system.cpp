@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <utility>
 
 #include "bsd/native.h"
 #include "bsd/route_watch.h"
