@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <thread>
 
 #include "core/base/event.h"
 #include "core/plan/resolv_conf.h"
@@ -67,6 +68,7 @@ std::vector<Endpoint> open_server(plan::ServerConfig& c, Machine& machine, nl::S
   const bool v6 = machine.has_v6();
   fill_v6(c, files.lease_secret, v6);
   announce_resolver(c);
+  if (c.queues == 0) c.queues = plan::default_queues(std::thread::hardware_concurrency());
   auto given = files.service.take_listeners();
   files.listeners_given = !given.empty();
   nl::Listeners all = files.listeners_given

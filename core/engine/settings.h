@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/base/addr.h"
+#include "core/engine/inner_check.h"
 #include "core/wire/channel.h"
 #include "core/wire/hello.h"
 #include "core/wire/keys.h"
@@ -62,6 +63,12 @@ struct ServerChanges {
   std::uint16_t mtu = 1420;
   Address dns_v4, dns_v6;
 };
+// What every worker of a server knows of the sessions that it takes.
+struct SessionSettings {
+  ServerRule rule;
+  std::uint16_t kinds = wire::kKindPlain;
+};
+SessionSettings session_settings(const ServerSettings&);
 
 // The room of one worker. Smaller in tests.
 struct Room {

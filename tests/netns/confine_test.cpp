@@ -15,7 +15,9 @@
 #include <sys/uio.h>
 
 #include <array>
+#include <atomic>
 #include <memory>
+#include <thread>
 
 #include "linux/tun.h"
 #include "tests/netns/confine_lab.h"
@@ -63,6 +65,33 @@ Test(confine, nothing_to_wait_for) {
   expect_allowed("futex wake", [=] { return futex(FUTEX_WAKE | FUTEX_PRIVATE_FLAG); });
   expect_forbidden(
       "futex wait", [=] { return futex(FUTEX_WAIT | FUTEX_PRIVATE_FLAG); }, EAGAIN);
+}
+
+// One that is started on the way makes a call when the rest of the way is done.
+Test(confine, every_thread_is_limited_alike) {
+  const auto ended = [parent = getpid()](const Call& call) {
+    return in_child([&] {
+      std::atomic<bool> running = false, limited = false;
+      long result = 0;
+      std::thread other;
+      const auto start = [&] {
+        other = std::thread([&] {
+          running = true;
+          while (!limited) {
+          }
+          result = call() < 0 ? errno : 0;
+        });
+        while (!running) {
+        }
+      };
+      if (!nl::confine_engine(parent, start).calls_limited) return kNotLimited;
+      limited = true;
+      other.join();
+      return static_cast<int>(result);
+    });
+  };
+  cr_expect_eq(ended([] { return syscall(SYS_getpid); }), 0, "it can be waited for");
+  cr_expect_eq(ended([] { return syscall(SYS_unshare, CLONE_FILES); }), kForbidden);
 }
 
 Test(confine, no_other_process_can_be_touched) {
