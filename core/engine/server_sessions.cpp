@@ -47,9 +47,8 @@ void ServerEngine::place(Connection& c) {
   const auto fewest = std::ranges::min_element(load_);
   const auto worker = static_cast<std::uint32_t>(fewest - load_.begin());
   ++*fewest;
-  const Session& s =
-      sessions_[c.identity] = {c.session, worker,       c.id.index, c.inner,
-                               label(c),  peer_name(c), c.endpoint};
+  const Session& s = sessions_[c.identity] = {c.session, worker,       c.id.index, c.inner,
+                                              label(c),  peer_name(c), c.endpoint};
   if (worker != workers_.self) {
     c.phase = Phase::moving;
     carriers_.deadlines.remove(c.id.index);

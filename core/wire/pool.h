@@ -8,8 +8,8 @@
 //     0                  4 = kRecordHeader                end()
 //
 // One owner at a time: a Slot handle is move-only and goes back to its pool when dropped.
-// Not thread-safe: a pool belongs to one worker. What a slot holds can change pools all the same, in
-// exchange for another slot's room, so that each pool has as many as before.
+// Not thread-safe: a pool belongs to one worker. What a slot holds can change pools all the same,
+// in exchange for another slot's room, so that each pool has as many as before.
 
 #include <cstddef>
 #include <memory>

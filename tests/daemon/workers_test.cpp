@@ -258,7 +258,8 @@ Test(workers, who_is_revoked_is_out_wherever_it_is) {
   }
   cr_assert_eq(lab.key(), key);
   Child server = lab.run_server("", kTwo);
-  Child a = lab.start_client(0, {}, folder + "/a.key"), b = lab.start_client(1, {}, folder + "/b.key");
+  Child a = lab.start_client(0, {}, folder + "/a.key"),
+        b = lab.start_client(1, {}, folder + "/b.key");
   cr_assert(eventually([&] { return at_both(lab); }), "%s", server.output().c_str());
   peer({"peer", "revoke", key, "b"});
   cr_assert(b.says("revoked"), "%s", b.output().c_str());
@@ -317,7 +318,8 @@ Test(workers, many_clients_of_four) {
   const Value up = lab.run("connect", {"clients=100", "within=50"});
   cr_assert_eq(up.at("up").number<int>(), 100);
   for (const char* direction : {"direction=down", "direction=up"}) {
-    const Value v = lab.run("share", {"clients=40", "moving=10", "rounds=1", "seconds=0.4", direction});
+    const Value v =
+        lab.run("share", {"clients=40", "moving=10", "rounds=1", "seconds=0.4", direction});
     cr_assert_gt(median(numbers(v.at("worst"))), 0.0, "one got nothing");
   }
 }
