@@ -63,6 +63,7 @@ struct ServerChanges {
   std::uint16_t mtu = 1420;
   Address dns_v4, dns_v6;
 };
+
 // What every worker of a server knows of the sessions that it takes.
 struct SessionSettings {
   ServerRule rule;
