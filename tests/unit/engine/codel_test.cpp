@@ -4,6 +4,8 @@
 #include <criterion/criterion.h>
 
 #include <chrono>
+#include <cmath>
+#include <vector>
 
 namespace vpnd::engine {
 namespace {
