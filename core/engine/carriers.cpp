@@ -293,10 +293,10 @@ void Carriers::sent(ConnId id, std::size_t bytes, TimePoint) noexcept {
 // What is sealed waits in order and cannot be overtaken, so it is little where the socket is what
 // is waited for.
 void Carriers::adapt_batch(Connection& c) noexcept {
-  const std::size_t least = std::min(standing_for(c.path).batch, room_.batch_bytes);
   if (c.flying()) {
     c.stuttered = true;
   } else if (std::exchange(c.stuttered, false)) {
+    const std::size_t least = std::min(standing_for(c.path).batch, room_.batch_bytes);
     c.batch = std::max(least, c.batch / 2);
   } else {
     c.batch = std::min(room_.batch_bytes, c.batch * 2);
