@@ -4,6 +4,7 @@
 #include <criterion/criterion.h>
 
 #include <chrono>
+#include <cmath>
 
 namespace vpnd::engine {
 namespace {
