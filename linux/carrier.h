@@ -63,7 +63,7 @@ struct Carrier {
   std::uint64_t sent = 0;
   TimePoint look_again{};  // at its path
   bool path_judged = false;
-  std::size_t unsent = 0;  // that its socket may hold; zero: as it was made
+  std::size_t unsent = engine::standing_for({}).socket;  // that its socket may hold
 
   // For the waiting loops: operations in flight (io_uring), the interest registered (epoll).
   std::uint8_t in_flight = 0;

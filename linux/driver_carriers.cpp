@@ -25,7 +25,7 @@ constexpr std::size_t kMostDraining = 512;
 static_assert(kCompactBelow > engine::Engine::max_receive());
 constexpr Duration kDrainFor = 2s;
 constexpr std::uint64_t kJudgeAfter = 256 * 1024;  // bytes sent
-constexpr Duration kShortPath = 1ms, kLookEvery = 250ms;
+constexpr Duration kLookEvery = 250ms;
 
 }  // namespace
 
@@ -191,7 +191,7 @@ void Driver::look_at_path(Carrier& c) {
 // every other. An unprivileged process may choose only what the host allows to all: reno always.
 void Driver::judge_path(Carrier& c, Duration round_trip) {
   const int fd = c.fd.get();
-  if (round_trip >= kShortPath || congestion_control(fd) != "bbr") return;
+  if (round_trip >= engine::kShortPath || congestion_control(fd) != "bbr") return;
   for (const char* name : {"cubic", "reno"}) {
     use_congestion_control(fd, name);
     if (congestion_control(fd) != name) continue;

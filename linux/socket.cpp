@@ -12,12 +12,12 @@
 #include <cstring>
 
 #include "core/base/error.h"
+#include "core/engine/path.h"
 
 namespace vpnd::nl {
 namespace {
 
-constexpr int kNotSentLowWater = 128 * 1024;  // bytes
-constexpr unsigned kUserTimeout = 60'000;     // milliseconds
+constexpr unsigned kUserTimeout = 60'000;  // milliseconds
 constexpr int kBacklog = 4096;
 constexpr std::size_t kMaxFds = 8;
 
@@ -30,7 +30,8 @@ void set(const Fd& fd, int level, int option, const T& value, const char* what) 
 
 void set_stream_options(const Fd& fd) {
   set(fd, IPPROTO_TCP, TCP_NODELAY, 1, "TCP_NODELAY");
-  set(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, kNotSentLowWater, "TCP_NOTSENT_LOWAT");
+  const auto unsent = static_cast<int>(engine::standing_for({}).socket);  // the path is unknown yet
+  set(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, unsent, "TCP_NOTSENT_LOWAT");
   set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, kUserTimeout, "TCP_USER_TIMEOUT");
   use_congestion_control(fd.get(), "bbr");
 }

@@ -2,15 +2,10 @@
 #include "core/engine/path.h"
 
 #include <algorithm>
-#include <chrono>
 
 namespace vpnd::engine {
 namespace {
 
-using namespace std::chrono_literals;
-
-// Below that a queue is too short to matter, and a sender that has to wait for it loses more.
-constexpr Duration kShort = 1ms;
 constexpr std::size_t kMost = 128 * 1024, kLeast = 32 * 1024;
 constexpr std::uint64_t kParts = 400;  // 2.5 ms of the rate: late by half of it, a sender keeps up
 constexpr std::size_t kBatches = 4;    // of them are in the socket
@@ -19,7 +14,7 @@ constexpr std::size_t kBatches = 4;    // of them are in the socket
 
 Standing standing_for(const Path& path) noexcept {
   std::size_t socket = kMost;
-  if (path.round_trip >= kShort && path.rate != 0) {
+  if (path.round_trip >= kShortPath && path.rate != 0) {
     const std::uint64_t some = std::min<std::uint64_t>(path.rate / kParts, kMost);
     socket = std::max(kLeast, static_cast<std::size_t>(some));
   }

@@ -3,12 +3,17 @@
 
 // What a carrier's socket knows of the way to the other side, and what follows from it.
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 
 #include "core/base/time.h"
 
 namespace vpnd::engine {
+
+// Of a shorter one no queue matters, and a sender that waits for its socket, or for a moment that
+// its congestion control has set, loses more.
+inline constexpr Duration kShortPath = std::chrono::milliseconds(1);
 
 struct Path {
   Duration round_trip{};   // the shortest; zero: unknown

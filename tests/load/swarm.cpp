@@ -39,7 +39,6 @@ using Stage = Connection::Stage;
 
 constexpr std::size_t kReadRoom = 256 * 1024;
 constexpr std::size_t kTurnBytes = 512 * 1024;  // of one connection
-constexpr int kNotSentLowWater = 128 * 1024;
 constexpr Duration kWakeEvery = 2ms;
 
 Entropy entropy() {
@@ -65,8 +64,7 @@ Fd connecting_socket(const Address& from, const Endpoint& to) {
   if (!fd) throw Error("make a TCP socket", errno);
   const int on = 1;
   (void)::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  (void)::setsockopt(fd.get(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &kNotSentLowWater,
-                     sizeof kNotSentLowWater);
+  nl::hold_unsent(fd.get(), engine::standing_for({}).socket);
   (void)::setsockopt(fd.get(), IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
   sockaddr_storage a{};
   auto size = static_cast<socklen_t>(nl::to_sockaddr({from, 0}, a));

@@ -105,7 +105,7 @@ Test(confine, no_socket_of_its_own) {
       EOPNOTSUPP);
 }
 
-Test(confine, options_of_a_socket_but_for_three) {
+Test(confine, options_of_a_socket_but_for_four) {
   const Fd fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   const auto set = [&fd](int level, int option) {
     const int one = 1;
@@ -121,6 +121,9 @@ Test(confine, options_of_a_socket_but_for_three) {
   // 13 is TCP_CONGESTION on its own level, and SO_LINGER on another one.
   expect_forbidden(
       "SO_LINGER", [&] { return set(SOL_SOCKET, TCP_CONGESTION); }, EINVAL);
+  // 25 is TCP_NOTSENT_LOWAT, and SO_BINDTODEVICE; there is no device of that name.
+  expect_forbidden(
+      "SO_BINDTODEVICE", [&] { return set(SOL_SOCKET, TCP_NOTSENT_LOWAT); }, ENODEV);
   expect_forbidden("TCP_NODELAY", [&] { return set(IPPROTO_TCP, TCP_NODELAY); });
   expect_forbidden("SO_COOKIE", [&] { return get(SOL_SOCKET, SO_COOKIE); });
   expect_allowed("SO_ERROR", [&] { return get(SOL_SOCKET, SO_ERROR); });
