@@ -3,16 +3,21 @@
 
 #include <criterion/criterion.h>
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <grp.h>
 #include <sched.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <exception>
 #include <filesystem>
+#include <fstream>
+#include <sstream>
 #include <thread>
 
 #include "core/base/error.h"
@@ -51,6 +56,27 @@ void raise_side(const std::string& name, const std::vector<std::string>& address
   nl::set_up(rt, *link, true);
   for (const std::string& text : addresses) {
     nl::add(rt, nl::AddressOn{name, *Prefix::parse(text)}, link->index);
+  }
+}
+
+// The kernel makes the local route of a v6 address some time after it was added and its link came
+// up, on a thread of its own.
+bool has_local_routes(const std::vector<std::string>& addresses) {
+  std::ostringstream routes;
+  routes << std::ifstream("/proc/thread-self/net/ipv6_route").rdbuf();
+  return std::ranges::all_of(addresses, [&](const std::string& text) {
+    const Address address = Prefix::parse(text)->address;
+    if (address.is_v4()) return true;
+    std::string digits;
+    for (const std::uint8_t byte : address.bytes()) digits += fmt::format("{:02x}", byte);
+    return routes.str().find(digits + " 80 ") != std::string::npos;
+  });
+}
+
+void await_side(const std::string& name, const std::vector<std::string>& addresses) {
+  for (int i = 0; !has_local_routes(addresses); ++i) {
+    if (i == 5000) throw Error("wait for the addresses of " + name, ETIMEDOUT);
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
 }
 
@@ -97,7 +123,11 @@ void join(const Namespace& a, const std::string& name_a,
     nl::add_veth(rt, name_a, name_b, b.fd());
     raise_side(name_a, addresses_a);
   });
-  b.run([&] { raise_side(name_b, addresses_b); });
+  b.run([&] {
+    raise_side(name_b, addresses_b);
+    await_side(name_b, addresses_b);
+  });
+  a.run([&] { await_side(name_a, addresses_a); });
 }
 
 void become_nobody() {

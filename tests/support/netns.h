@@ -31,7 +31,8 @@ class Namespace {
 };
 
 // A veth pair between two namespaces, up on both sides, each with addresses such as "10.0.0.1/24"
-// (v6 without duplicate detection and without link-local addresses).
+// (v6 without duplicate detection and without link-local addresses), which have all their routes
+// when it returns.
 void join(const Namespace& a, const std::string& name_a,
           const std::vector<std::string>& addresses_a, const Namespace& b,
           const std::string& name_b, const std::vector<std::string>& addresses_b);
