@@ -10,6 +10,9 @@
 // neither of them can hang without being missed.
 
 #include "linux/keeper_loop.h"
+
+#include <algorithm>
+
 #include "linux/kept.h"
 
 namespace vpnd::nl {

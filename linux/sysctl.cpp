@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <charconv>
 #include <memory>
+#include <system_error>
 
 #include "linux/fd.h"
 

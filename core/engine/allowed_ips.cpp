@@ -2,6 +2,7 @@
 #include "core/engine/allowed_ips.h"
 
 #include <algorithm>
+#include <functional>
 
 #include "core/engine/source.h"
 

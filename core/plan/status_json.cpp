@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: ISC
 // The status report as JSON. Times travel as whole milliseconds, round-trip times as microseconds.
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 

@@ -7,6 +7,7 @@
 #include <array>
 #include <cstdint>
 #include <fstream>
+#include <new>
 #include <set>
 #include <sstream>
 #include <string>

@@ -3,6 +3,8 @@
 
 #include <criterion/criterion.h>
 
+#include <algorithm>
+
 #include "tests/support/golden.h"
 #include "tests/support/plans.h"
 

@@ -3,6 +3,8 @@
 
 #include <criterion/criterion.h>
 
+#include <algorithm>
+
 #include "core/wire/ip.h"
 #include "tests/support/packets.h"
 

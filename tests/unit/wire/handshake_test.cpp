@@ -4,6 +4,7 @@
 #include <criterion/criterion.h>
 
 #include <cmath>
+#include <cstdlib>
 #include <type_traits>
 
 #include "tests/unit/wire/handshake_fixture.h"

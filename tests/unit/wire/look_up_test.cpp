@@ -3,6 +3,8 @@
 
 #include <criterion/criterion.h>
 
+#include <algorithm>
+
 using namespace vpnd;
 using namespace vpnd::wire;
 using Kind = Answer::Kind;
