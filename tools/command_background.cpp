@@ -46,10 +46,9 @@ Exit run_up(const Arguments& arguments) {
 }
 
 Exit run_down(const Arguments& arguments) {
-  const std::string word = argument_or(arguments, "");
+  const auto [word, name] = tunnel_name(arguments);
   if (word.empty()) throw usage_error("down needs a name", "usage: vpnd down NAME");
   const auto patience = arguments.timeout ? std::chrono::seconds(*arguments.timeout) : kStopWithin;
-  const std::string name = interface_of(word, arguments);
   if (!host::stop(name, places_of(arguments), patience)) throw not_running(word);
   return Exit::ok;
 }

@@ -14,8 +14,7 @@ namespace vpnd {
 namespace {
 
 Exit check_leaks(const Arguments& arguments) {
-  const std::string word = argument_or(arguments, "");
-  const std::string name = word.empty() ? word : interface_of(word, arguments);
+  const auto [word, name] = tunnel_name(arguments);
   const auto report = host::check(name, places_of(arguments));
   if (!report) throw not_running(word);
   write_out(arguments.json ? plan::to_json(*report) + "\n" : plan::print(*report));

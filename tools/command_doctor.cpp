@@ -24,9 +24,8 @@ std::optional<plan::Config> config_of(const std::string& word, const Arguments& 
 }
 
 Exit run_doctor(const Arguments& arguments) {
-  const std::string word = argument_or(arguments, "");
+  const auto [word, name] = tunnel_name(arguments);
   const auto config = config_of(word, arguments);
-  const std::string name = word.empty() ? word : interface_of(word, arguments);
   const plan::Findings found = host::doctor(name, config, places_of(arguments));
   write_out(arguments.json ? plan::to_json(found) + "\n" : plan::print(found));
   return plan::problems(found) > 0 ? Exit::failure : Exit::ok;

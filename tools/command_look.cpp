@@ -11,6 +11,7 @@
 #include "core/wire/hello.h"
 #include "core/wire/key_issue.h"
 #include "tools/command.h"
+#include "tools/configuration.h"
 #include "tools/private_file.h"
 
 namespace vpnd {
@@ -35,10 +36,10 @@ std::vector<std::string_view> offered_ciphers() {
 }
 
 Exit run_status(const Arguments& arguments) {
-  const std::string name = argument_or(arguments, "");
+  const auto [word, name] = tunnel_name(arguments);
   if (arguments.watch) return watch_status(arguments, name);
   auto json = host::status(name, places_of(arguments));
-  if (!json) throw not_running(name);
+  if (!json) throw not_running(word);
   auto status = plan::status_from_json(*json);
   if (status && !status->rates) {
     // Nobody looked lately, so that there is nothing to count from: this was the look.
@@ -53,9 +54,9 @@ Exit run_status(const Arguments& arguments) {
 }
 
 Exit run_confirm(const Arguments& arguments) {
-  const std::string name = argument_or(arguments, "");
+  const auto [word, name] = tunnel_name(arguments);
   if (host::confirm(name, places_of(arguments))) return Exit::ok;
-  throw not_running(name);
+  throw not_running(word);
 }
 
 Exit run_version(const Arguments& arguments) {
@@ -108,7 +109,7 @@ Command status_command() {
           Options{json_option(),
                   {"--watch", "[=SEC]", "a line each second, or each SEC seconds",
                    &Arguments::watch, 1, 86400}} +
-              place_options()};
+              place_options() + Options{config_dir_option()}};
 }
 
 Command confirm_command() {
@@ -118,7 +119,7 @@ Command confirm_command() {
           "make one stay that was started with --try",
           "end the trial of \"client --try\": the tunnel stays",
           run_confirm,
-          place_options()};
+          place_options() + Options{config_dir_option()}};
 }
 
 Command version_command() {

@@ -11,8 +11,7 @@ namespace {
 
 // What is wrong with the file is said as "vpnd run" would say it, and with the same code.
 Exit run_reload(const Arguments& arguments) {
-  const std::string word = argument_or(arguments, "");
-  const std::string name = word.empty() ? word : interface_of(word, arguments);
+  const auto [word, name] = tunnel_name(arguments);
   const auto done = host::reload(name, places_of(arguments));
   if (!done) throw not_running(word);
   if (done->code != Exit::ok) throw Error(done->line, 0, {}, done->code, done->remedy);

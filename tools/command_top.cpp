@@ -3,11 +3,14 @@
 // top: a tunnel on a terminal, four times a second.
 
 #include <unistd.h>
+
+#include <algorithm>
 #include <csignal>
 
 #include "core/plan/event_json.h"
 #include "core/plan/top.h"
 #include "tools/command.h"
+#include "tools/configuration.h"
 #include "tools/private_file.h"
 #include "tools/terminal.h"
 
@@ -25,8 +28,9 @@ TimePoint at_now() {
 
 class Top {
  public:
-  Top(std::string name, host::Places places) : name_(std::move(name)), places_(std::move(places)) {
-    if (!look()) throw not_running(name_);
+  Top(const TunnelName& tunnel, host::Places places)
+      : name_(tunnel.name), places_(std::move(places)) {
+    if (!look()) throw not_running(tunnel.word);
     events_.emplace(name_, places_);
     terminal_.emplace();
   }
@@ -91,12 +95,11 @@ class Top {
 };
 
 Exit run_top(const Arguments& arguments) {
-  const host::Places places = places_of(arguments);
-  const std::string name = argument_or(arguments, "");
+  const TunnelName tunnel = tunnel_name(arguments);
   int number = 0;
   Exit end = Exit::ok;
   {
-    Top top(name, places);
+    Top top(tunnel, places_of(arguments));
     end = top.run();
     number = top.ended_by();
   }
@@ -121,7 +124,7 @@ Command top_command() {
           "a live view on a terminal",
           "a live view of a tunnel. q ends it, p pauses it, j shows the JSON",
           run_top,
-          place_options()};
+          place_options() + Options{config_dir_option()}};
 }
 
 }  // namespace vpnd

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <ctime>
 #include <thread>
@@ -11,6 +12,7 @@
 #include "core/plan/metrics.h"
 #include "core/plan/status.h"
 #include "tools/command.h"
+#include "tools/configuration.h"
 #include "tools/private_file.h"
 
 namespace vpnd {
@@ -81,14 +83,14 @@ Exit watch_status(const Arguments& arguments, const std::string& name) {
 namespace {
 
 Exit run_events(const Arguments& arguments) {
-  host::Events events(argument_or(arguments, ""), places_of(arguments));
+  host::Events events(tunnel_name(arguments).name, places_of(arguments));
   while (const auto line = events.next(std::chrono::milliseconds(-1))) write_out(*line + "\n");
   return Exit::not_running;
 }
 
 Exit run_wait(const Arguments& arguments) {
-  const std::string name = argument_or(arguments, "");
-  if (name.empty()) throw usage_error("wait: for which tunnel?", "vpnd wait NAME");
+  const auto [word, name] = tunnel_name(arguments);
+  if (word.empty()) throw usage_error("wait: for which tunnel?", "vpnd wait NAME");
   const Goal goal = goal_of(arguments.wait_for);
   const host::Places places = places_of(arguments);
   const unsigned limit = arguments.timeout.value_or(0);
@@ -97,7 +99,7 @@ Exit run_wait(const Arguments& arguments) {
   while (!reached(goal, name, places)) {
     const auto left = until - Steady::now();
     if (limit != 0 && left <= Steady::duration{}) {
-      throw Error(fmt::format("\"{}\" is not {} after {} s", name,
+      throw Error(fmt::format("\"{}\" is not {} after {} s", word,
                               goal == Goal::down        ? "down"
                               : goal == Goal::connected ? "connected"
                                                         : "connected with its resolvers set",
@@ -114,7 +116,7 @@ Exit run_wait(const Arguments& arguments) {
 
 Exit run_metrics(const Arguments& arguments) {
   const host::Places places = places_of(arguments);
-  const std::string name = argument_or(arguments, "");
+  const auto [word, name] = tunnel_name(arguments);
   const auto names = name.empty() ? host::running(places) : std::vector<std::string>{name};
   std::vector<plan::Status> all;
   for (const std::string& each : names) {
@@ -123,7 +125,7 @@ Exit run_metrics(const Arguments& arguments) {
       all.push_back(std::move(*status));
     }
   }
-  if (all.empty()) throw not_running(name);
+  if (all.empty()) throw not_running(word);
   write_out(plan::metrics_text(all));
   return Exit::ok;
 }
@@ -137,7 +139,7 @@ Command events_command() {
           "what happens to a tunnel, as lines of JSON",
           "a line of JSON for each thing that happens, until the tunnel ends",
           run_events,
-          place_options()};
+          place_options() + Options{config_dir_option()}};
 }
 
 Command wait_command() {
@@ -152,7 +154,7 @@ Command wait_command() {
                    &Arguments::wait_for},
                   {"--timeout", "SEC", "how long at most; 0, the default: for ever",
                    &Arguments::timeout, 0, 86400}} +
-              place_options()};
+              place_options() + Options{config_dir_option()}};
 }
 
 Command metrics_command() {
@@ -162,7 +164,7 @@ Command metrics_command() {
           "figures for Prometheus",
           "figures in the text format of Prometheus, of one tunnel or of all",
           run_metrics,
-          place_options()};
+          place_options() + Options{config_dir_option()}};
 }
 
 }  // namespace vpnd

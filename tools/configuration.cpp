@@ -33,6 +33,16 @@ constexpr std::string_view kSuffix = ".toml";
   throw config_error(fmt::format("there is no {}", path), remedy);
 }
 
+std::string interface_of(const std::string& word, const Arguments& arguments) {
+  if (!is_config_file(word) && host::runs(word, places_of(arguments))) return word;
+  std::error_code none;
+  if (!fs::exists(config_path(word, arguments), none)) return word;
+  const plan::Config config = read_config(word, arguments);
+  const auto& name =
+      std::visit([](const auto& c) -> const std::string& { return c.interface; }, config);
+  return name.empty() ? word : name;
+}
+
 }  // namespace
 
 bool is_config_file(const std::string& word) noexcept {
@@ -68,14 +78,9 @@ plan::Config only_config(const Arguments& arguments, std::span<const std::string
                     fmt::format("usage: vpnd {} {}", command.path, command.form));
 }
 
-std::string interface_of(const std::string& word, const Arguments& arguments) {
-  if (!is_config_file(word) && host::runs(word, places_of(arguments))) return word;
-  std::error_code none;
-  if (!fs::exists(config_path(word, arguments), none)) return word;
-  const plan::Config config = read_config(word, arguments);
-  const auto& name =
-      std::visit([](const auto& c) -> const std::string& { return c.interface; }, config);
-  return name.empty() ? word : name;
+TunnelName tunnel_name(const Arguments& arguments) {
+  const std::string word = argument_or(arguments, "");
+  return {word, word.empty() ? word : interface_of(word, arguments)};
 }
 
 std::vector<std::string> config_names(const Arguments& arguments) {

@@ -22,9 +22,15 @@ std::string config_path(const std::string& word, const Arguments&);
 plan::Config read_config(const std::string& word, const Arguments&);
 // The same for a command whose only argument that is. `words`: its arguments, or those of them.
 plan::Config only_config(const Arguments&, std::span<const std::string> words);
-// By which a running tunnel answers: the word itself if one does, else what the file of that NAME
-// or FILE calls its interface, else the word.
-std::string interface_of(const std::string& word, const Arguments&);
+// The running tunnel that is a command's only argument.
+struct TunnelName {
+  std::string word;  // as it was given; empty: none was, and the only one that runs is meant
+  // By which it answers: the word itself if one does, else what the file of that NAME or FILE calls
+  // its interface, else the word.
+  std::string name;
+};
+// Throws Error: a second argument, or what read_config() does of a file that is there.
+TunnelName tunnel_name(const Arguments&);
 // Every NAME that has a file, sorted. Empty as well if the folder cannot be read.
 std::vector<std::string> config_names(const Arguments&);
 

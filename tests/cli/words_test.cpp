@@ -35,13 +35,25 @@ Test(words, alone_it_shows_the_help_when_nothing_runs) {
 Test(words, status_says_that_nothing_runs) {
   const cli::Setting setting = nowhere();
   for (const Words& words :
-       {Words{"status"}, Words{"status", "--json"}, Words{"status", "vpn0"},
-        Words{"status", "--watch"}, Words{"status", "--watch", "vpn0"}, Words{"events"},
-        Words{"events", "vpn0"}, Words{"metrics"}, Words{"metrics", "vpn0"}, Words{"top"},
-        Words{"top", "vpn0"}, Words{"wait", "vpn0", "--timeout=1"}}) {
+       {Words{"status"}, Words{"status", "--json"}, Words{"status", "vpn0"}, Words{"confirm"},
+        Words{"confirm", "vpn0"}, Words{"status", "--watch"}, Words{"status", "--watch", "vpn0"},
+        Words{"events"}, Words{"events", "vpn0"}, Words{"metrics"}, Words{"metrics", "vpn0"},
+        Words{"top"}, Words{"top", "vpn0"}, Words{"wait", "vpn0", "--timeout=1"}}) {
     const Outcome asked = run(words, setting);
     cr_assert_eq(asked.code, 3, "%d %s", asked.code, asked.err.c_str());
     cr_assert_eq(asked.out, "");
+  }
+}
+
+// A file that does not say which device is meant is a mistake, not a tunnel that does not run.
+Test(words, a_name_may_be_that_of_a_file) {
+  const cli::Setting setting = nowhere();
+  cli::write_file("home.toml", "mode = \"nonsense\"\n");
+  for (const std::string command : {"status", "events", "metrics", "top", "wait", "reload",
+                                    "confirm", "check", "doctor", "down"}) {
+    const Outcome bad = run({command, "--config-dir", ".", "home"}, setting);
+    cr_assert_eq(bad.code, 78, "%s: %d %s", command.c_str(), bad.code, bad.err.c_str());
+    cr_assert_neq(bad.err.find("home.toml"), std::string::npos, "%s", bad.err.c_str());
   }
 }
 

@@ -170,6 +170,22 @@ Test(look, status_is_shown_again_and_again) {
   cr_assert_eq(watch.wait(), 3);
 }
 
+// The file is called client.toml, the device vpn0.
+Test(look, a_tunnel_is_also_called_what_its_file_is) {
+  Lab lab;
+  const Child server = lab.start_server(), client = lab.run_client("");
+  for (const char* command : {"status", "wait", "metrics", "confirm", "reload", "doctor"}) {
+    const std::vector<std::string> words{command, "--config-dir", lab.directory(), "client"};
+    const Finished asked = lab.vpnd(lab.client(), "client0", words);
+    cr_assert_eq(asked.status, 0, "%s: %s", command, asked.output.c_str());
+  }
+  Child events = start_watching(lab, {"events", "--config-dir", lab.directory(), "client"});
+  cr_assert(events.says("\"state\":\"up\""), "%s", events.output().c_str());
+  (void)lab.server_file("");
+  const std::vector<std::string> other{"status", "--config-dir", lab.directory(), "server"};
+  cr_assert_eq(lab.vpnd(lab.client(), "client0", other).status, 3);
+}
+
 Test(look, events_come_as_they_happen) {
   Lab lab;
   Child server = lab.start_server();
