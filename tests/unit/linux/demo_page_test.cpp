@@ -72,8 +72,7 @@ bool well_formed(const std::string& text) {
   ::close(fd);
   std::ofstream(path) << text;
   const std::string command = fmt::format(
-      "/usr/bin/python3 -c 'import sys, xml.dom.minidom as m; m.parse(sys.argv[1])' {} 2>/dev/null",
-      path);
+      "python3 -c 'import sys, xml.dom.minidom as m; m.parse(sys.argv[1])' {} 2>/dev/null", path);
   const int status = std::system(command.c_str());
   ::unlink(path.c_str());
   return status == 0;

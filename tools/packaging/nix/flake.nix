@@ -28,7 +28,7 @@
           nlohmann_json
           tomlplusplus
         ];
-        checkInputs = [ pkgs.criterion ];
+        checkInputs = [ pkgs.criterion pkgs.python3 ];
         doCheck = true;
         cmakeFlags = [ "-DCCACHE=" "-DVPND_WERROR=OFF" "-DVPND_TESTS=unit" ];
         meta = {
