@@ -173,7 +173,7 @@ Test(look, status_is_shown_again_and_again) {
 // The file is called client.toml, the device vpn0.
 Test(look, a_tunnel_is_also_called_what_its_file_is) {
   Lab lab;
-  const Child server = lab.start_server(), client = lab.run_client("");
+  const Child server = lab.start_server(), client = lab.run_client("dns.mode = \"off\"");
   for (const char* command : {"status", "wait", "metrics", "confirm", "reload", "doctor"}) {
     const std::vector<std::string> words{command, "--config-dir", lab.directory(), "client"};
     const Finished asked = lab.vpnd(lab.client(), "client0", words);
