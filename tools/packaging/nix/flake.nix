@@ -30,7 +30,7 @@
         ];
         checkInputs = [ pkgs.criterion pkgs.python3 ];
         doCheck = true;
-        cmakeFlags = [ "-DCCACHE=" "-DVPND_WERROR=OFF" "-DVPND_TESTS=unit" ];
+        cmakeFlags = [ "-DCCACHE=" "-DVPND_REPRODUCIBLE=ON" "-DVPND_WERROR=OFF" "-DVPND_TESTS=unit" ];
         meta = {
           description = "VPN over one TCP connection, with a kill switch";
           license = pkgs.lib.licenses.isc;
