@@ -7,8 +7,7 @@
 #include <array>
 #include <ctime>
 
-#include "core/base/json_text.h"
-#include "core/plan/human.h"
+#include "core/plan/log_json.h"
 
 namespace vpnd::nl {
 namespace {
@@ -54,23 +53,6 @@ std::string_view message_id(EventKind kind) noexcept {
 
 std::string level_prefix(Level level) {
   return stderr_is_journal() ? fmt::format("<{}>", priority(level)) : std::string();
-}
-
-std::string json_line(WallMs wall, Level level, std::string_view text, std::string_view tunnel,
-                      const Event* event) {
-  std::string out = fmt::format(R"({{"time":"{}","level":"{}","message":{})", plan::utc_text(wall),
-                                plan::level_name(level), json_text(text));
-  const auto add = [&out](std::string_view key, std::string_view value) {
-    if (!value.empty()) out += fmt::format(R"(,"{}":{})", key, json_text(value));
-  };
-  add("tunnel", tunnel);
-  if (event != nullptr) {
-    add("event", name(event->kind));
-    add("peer", event->peer);
-    add("endpoint", event->endpoint);
-    if (event->errnum != 0) out += fmt::format(R"(,"errno":{})", event->errnum);
-  }
-  return out + "}\n";
 }
 
 LogOutput::LogOutput(Level most_verbose, plan::LogFormat format, std::string journal)
@@ -121,7 +103,7 @@ bool LogOutput::to_journal(Level level, std::string_view text, const Event* even
 
 void LogOutput::write(Level level, std::string_view text, const Event* event) const {
   if (format_ == plan::LogFormat::json) {
-    return to_stderr(json_line(wall_clock(), level, text, tunnel_, event));
+    return to_stderr(plan::log_json(wall_clock(), level, text, tunnel_, event));
   }
   if (journal_ && to_journal(level, text, event)) return;
   if (stream_is_journal_) return to_stderr(fmt::format("<{}>{}\n", priority(level), text));

@@ -45,10 +45,6 @@ class LogOutput {
 // sd-daemon(3).
 std::string level_prefix(Level);
 
-// One JSON object, and the line's end. `wall`: milliseconds since 1970.
-std::string json_line(WallMs wall, Level, std::string_view text, std::string_view tunnel,
-                      const Event*);
-
 std::string_view message_id(EventKind) noexcept;  // 32 hexadecimal digits
 
 }  // namespace vpnd::nl

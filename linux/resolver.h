@@ -4,11 +4,11 @@
 // Which ways of naming a resolver to the host are tried, and the text of a resolver file of ours.
 // Pure.
 
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "core/plan/resolver_text.h"
 #include "linux/objects.h"
 
 namespace vpnd::nl {
@@ -24,15 +24,9 @@ std::vector<DnsMethod> dns_methods(plan::DnsMode, bool elsewhere);
 // link /etc/resolv.conf leads.
 bool resolved_answers(std::string_view resolv_conf_mode, std::string_view link_target);
 
-// resolv.conf(5): our mark, the first three servers (there is room for no more in the C library),
-// the domains, and the options that stood there before.
+// plan::resolver_text() of these.
 std::string resolver_text(const DnsServers&, std::string_view before, bool absent);
-
-// Who wrote it. A file without our mark is somebody else's, whatever it says.
-struct ResolverMark {
-  std::string interface;
-  bool absent = false;  // there was no file before
-};
-std::optional<ResolverMark> resolver_mark(std::string_view text);
+using plan::resolver_mark;
+using plan::ResolverMark;
 
 }  // namespace vpnd::nl

@@ -7,14 +7,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <cctype>
 #include <cerrno>
 #include <string_view>
 
 #include "core/base/error.h"
 #include "core/base/log.h"
 #include "core/base/text.h"
+#include "core/plan/state_names.h"
 #include "crypto/hash.h"
 #include "crypto/random.h"
 #include "linux/text_file.h"
@@ -48,22 +47,6 @@ bool fill_once(const Fd& fd, MutBytes value) noexcept {
   }
   flock(fd.get(), LOCK_UN);
   return good;
-}
-
-std::string file_name(std::string_view prefix, std::string_view host, std::string_view suffix) {
-  std::string out(prefix);
-  for (const char c : host) out += std::isalnum(static_cast<unsigned char>(c)) != 0 ? c : '_';
-  // Names that differ only in what was replaced must not share an id.
-  const auto digest =
-      crypto::hash({{reinterpret_cast<const std::uint8_t*>(host.data()), host.size()}});
-  static constexpr std::string_view kHex = "0123456789abcdef";
-  out.resize(std::min<std::size_t>(out.size(), 64));
-  out += '-';
-  for (std::size_t i = 0; i < 4; ++i) {
-    out += kHex[digest[i] >> 4];
-    out += kHex[digest[i] & 15];
-  }
-  return out + std::string(suffix);
 }
 
 }  // namespace
@@ -100,7 +83,7 @@ Fd StateDir::lease_secret() {
 
 wire::InstanceId StateDir::instance(const std::string& host, const std::string& interface) {
   wire::InstanceId id{};
-  Fd fd = open_own(path_ + "/" + file_name("instance-", host, "-" + interface));
+  Fd fd = open_own(path_ + "/" + plan::state_file_name("instance-", host, "-" + interface));
   if (fd && flock(fd.get(), LOCK_EX | LOCK_NB) == 0) {
     // After a power failure a file may be there without what was in it.
     if (!read_all(fd, id) || id == wire::InstanceId{}) {
@@ -119,7 +102,7 @@ void StateDir::remember(const std::string& host,
   try {
     std::string text;
     for (const Endpoint& e : found) text += e.address.text() + '\n';
-    const Fd fd = open_own(path_ + "/" + file_name("address-", host, ""));
+    const Fd fd = open_own(path_ + "/" + plan::state_file_name("address-", host, ""));
     if (!fd || ftruncate(fd.get(), 0) < 0) return;
     (void)write_all(fd, {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
   } catch (const std::exception&) {  // a convenience, no more
@@ -127,7 +110,7 @@ void StateDir::remember(const std::string& host,
 }
 
 std::vector<Endpoint> StateDir::recall(const std::string& host, std::uint16_t port) const {
-  const std::string kept = read_text(path_ + "/" + file_name("address-", host, ""));
+  const std::string kept = read_text(path_ + "/" + plan::state_file_name("address-", host, ""));
   std::vector<Endpoint> out;
   for (std::string_view text = kept; !text.empty();) {
     if (const auto address = Address::parse(take_until(text, '\n'))) {
@@ -140,13 +123,9 @@ std::vector<Endpoint> StateDir::recall(const std::string& host, std::uint16_t po
 Prefix derived_pool_v6(const Fd& lease_secret) {
   ByteArray<kSecretSize> secret{};
   if (!read_all(lease_secret, secret)) throw Error("read the lease secret", errno, {}, Exit::os);
-  static constexpr std::string_view kLabel = "vpnd pool v6";
-  const auto digest = crypto::mac16(
-      secret, {{reinterpret_cast<const std::uint8_t*>(kLabel.data()), kLabel.size()}});
+  const Prefix pool = plan::derived_pool_v6(secret);
   crypto::wipe(secret);
-  ByteArray<16> address{0xfd};
-  std::copy_n(digest.begin(), 7, address.begin() + 1);
-  return {Address::v6(address), 64};
+  return pool;
 }
 
 }  // namespace vpnd::nl

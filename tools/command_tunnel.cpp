@@ -54,7 +54,8 @@ Command run_command() {
           "run",
           "NAME|FILE",
           "a tunnel that a file describes",
-          "bring up the tunnel of /etc/vpnd/NAME.toml, or of FILE, until ^C; see vpnd.toml(5)",
+          "bring up the tunnel of " VPND_CONFIG_DIR
+          "/NAME.toml, or of FILE, until ^C; see vpnd.toml(5)",
           run_run,
           running_options() + client_options() + Options{config_dir_option()}};
 }

@@ -80,8 +80,8 @@ std::string place(const std::string& option, const char* variable, const char* o
 }
 
 host::Places places_of(const Arguments& arguments) {
-  return {place(arguments.state_dir, "STATE_DIRECTORY", "/var/lib/vpnd"),
-          place(arguments.run_dir, "RUNTIME_DIRECTORY", "/run/vpnd")};
+  return {place(arguments.state_dir, "STATE_DIRECTORY", VPND_STATE_DIR),
+          place(arguments.run_dir, "RUNTIME_DIRECTORY", VPND_RUN_DIR)};
 }
 
 std::string argument_or(const Arguments& arguments, const char* otherwise) {

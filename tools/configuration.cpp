@@ -50,7 +50,7 @@ bool is_config_file(const std::string& word) noexcept {
 }
 
 std::string config_folder(const Arguments& arguments) {
-  return place(arguments.config_dir, "CONFIGURATION_DIRECTORY", "/etc/vpnd");
+  return place(arguments.config_dir, "CONFIGURATION_DIRECTORY", VPND_CONFIG_DIR);
 }
 
 std::string config_path(const std::string& word, const Arguments& arguments) {

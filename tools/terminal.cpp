@@ -2,10 +2,11 @@
 #include "tools/terminal.h"
 
 #include <langinfo.h>
-#include <poll.h>
 #include <sys/ioctl.h>
+#include <sys/select.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <clocale>
@@ -123,10 +124,16 @@ void Terminal::aside(std::string_view text) {
 char Terminal::wait(std::chrono::milliseconds patience, int also) {
   const auto s = std::chrono::duration_cast<std::chrono::seconds>(patience);
   const timespec limit{s.count(), std::chrono::nanoseconds(patience - s).count()};
-  std::array<pollfd, 2> fds{{{STDIN_FILENO, POLLIN, 0}, {also, POLLIN, 0}}};
+  fd_set readable;
+  FD_ZERO(&readable);
+  FD_SET(STDIN_FILENO, &readable);
+  if (also >= FD_SETSIZE) also = -1;
+  if (also >= 0) FD_SET(also, &readable);
   sigset_t open;
   sigemptyset(&open);
-  const int ready = ppoll(fds.data(), fds.size(), &limit, &open);
+  // Not ppoll(), which not every system has.
+  const int ready =
+      pselect(std::max(STDIN_FILENO, also) + 1, &readable, nullptr, nullptr, &limit, &open);
   if (g_stop != 0) {
     g_stop = 0;
     leave();
@@ -134,7 +141,7 @@ char Terminal::wait(std::chrono::milliseconds patience, int also) {
     enter();
     return 0;
   }
-  if (ready <= 0 || fds[0].revents == 0) return 0;
+  if (ready <= 0 || !FD_ISSET(STDIN_FILENO, &readable)) return 0;
   char key = 0;
   if (read(STDIN_FILENO, &key, 1) == 1) return key;
   g_ended_by = SIGHUP;  // nobody is there any more

@@ -111,7 +111,8 @@ class Keeper {
   bool was_up() const noexcept { return was_up_; }
   bool stopping() const noexcept { return stopping_; }
   bool engine_ready() const noexcept { return engine_ == EngineState::ready; }
-  std::uint64_t reports() const noexcept { return reports_; }  // complete ones so far
+  std::uint64_t reports() const noexcept { return reports_; }            // complete ones so far
+  std::uint32_t fallbacks() const noexcept { return ready_.fallbacks; }  // bits of Fallback
 
   // All of it but `version`, `cipher_library`, the times and the rates, which the host knows.
   Status status();

@@ -14,6 +14,7 @@
 #include <filesystem>
 #include <set>
 
+#include "core/plan/log_json.h"
 #include "linux/log_output.h"
 
 using namespace vpnd;
@@ -150,7 +151,7 @@ Test(journald, json_is_one_object_a_line_also_for_the_journal) {
                            R"("tunnel":"home"})"
                            "\n"),
             "%s", line.c_str());
-  cr_assert_eq(nl::json_line(1'000'000'000'042, Level::warning, kLost.text, "home", &kLost),
+  cr_assert_eq(plan::log_json(1'000'000'000'042, Level::warning, kLost.text, "home", &kLost),
                R"({"time":"2001-09-09T01:46:40.042Z","level":"warning","message":"it is gone",)"
                R"("tunnel":"home","event":"lost","peer":"laptop","endpoint":"192.0.2.1:443",)"
                R"("errno":104})"
