@@ -76,6 +76,7 @@ class Driver {
   void resolver_ready(std::size_t which);
   void on(const engine::Dial&);
   void on(const engine::Hangup&);
+  void on(const engine::Move&) {}  // there is no other worker
   void on(const engine::Became&);
   void on(const engine::KeepCookie&);
   void on(const engine::AskResolver&);

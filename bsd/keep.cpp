@@ -41,6 +41,8 @@ std::vector<Endpoint> open_server(plan::ServerConfig& c, bool has_v6, bsd::State
   files.lease_secret = state.lease_secret();
   bsd::fill_v6(c, files.lease_secret, has_v6);
   bsd::announce_resolvers(c);
+  if (c.queues > 1) throw config_error("interface.queues: the device has one queue on this system");
+  c.queues = 1;
   c.listen = bsd::listen_endpoints(c, has_v6);
   files.listeners = bsd::open_listeners(c.listen);
   return c.listen;

@@ -89,7 +89,8 @@ struct Tunnel::State {
   }
 };
 
-Tunnel::Tunnel(const std::string& name, int kept) : state_(std::make_unique<State>(name, kept)) {}
+Tunnel::Tunnel(const std::string& name, int kept, std::uint32_t /*queues*/)
+    : state_(std::make_unique<State>(name, kept)) {}
 Tunnel::Tunnel(Tunnel&&) noexcept = default;
 Tunnel& Tunnel::operator=(Tunnel&&) noexcept = default;
 Tunnel::~Tunnel() = default;
@@ -99,6 +100,9 @@ const std::string& Tunnel::name() const noexcept {
 }
 int Tunnel::descriptor() const noexcept {
   return state_->fd;
+}
+std::vector<int> Tunnel::descriptors() const {
+  return {state_->fd};
 }
 // One packet at a time, with its checksum.
 std::uint16_t Tunnel::kinds() const noexcept {

@@ -36,14 +36,15 @@ struct Places {
 class Tunnel {
  public:
   // `name` empty: the lowest free vpnN. `kept`: a descriptor of the device of that name, which an
-  // earlier process has left; it is taken over with what hangs on the device. -1: a new one is
-  // made. Throws Error.
-  explicit Tunnel(const std::string& name, int kept = -1);
+  // earlier process has left; it is taken over with what hangs on the device, as the first of its
+  // queues. -1: a new one is made. Throws Error.
+  explicit Tunnel(const std::string& name, int kept = -1, std::uint32_t queues = 1);
   Tunnel(Tunnel&&) noexcept;
   Tunnel& operator=(Tunnel&&) noexcept;
   ~Tunnel();
   const std::string& name() const noexcept;
-  int descriptor() const noexcept;
+  int descriptor() const noexcept;       // of its first queue
+  std::vector<int> descriptors() const;  // of each queue
   std::uint16_t kinds() const noexcept;
   // Not so when somebody removed or renamed the device, or took it elsewhere: then the descriptor
   // leads nowhere, and all that hung on the device is gone with it.

@@ -42,6 +42,7 @@ struct Carrier {
   enum class Stage : std::uint8_t {
     connecting,  // until writable
     open,
+    moving,     // to another worker, as soon as nothing is in flight
     failing,    // shut down; the engine is told once nothing of its memory is in flight
     finishing,  // the engine hung up; what it had sealed is still being sent
     draining,   // FIN was sent; what comes is discarded, until the peer closes or time is up
@@ -52,7 +53,8 @@ struct Carrier {
   Fd fd;
   engine::ConnId conn;
   Stage stage = Stage::open;
-  int errnum = 0;  // failing
+  int errnum = 0;             // failing
+  std::uint32_t move_to = 0;  // moving
 
   ReceiveBuffers::Buffer buffer;
   std::size_t begin = 0, end = 0;

@@ -116,8 +116,7 @@ bool give_up_rights(pid_t parent, bool another_user) {
 
 }  // namespace
 
-void close_others(std::initializer_list<int> kept) noexcept {
-  std::vector<int> keep(kept);
+void close_others(std::vector<int> keep) noexcept {
   std::ranges::sort(keep);
   unsigned from = 3;
   for (const int fd : keep) {
@@ -129,11 +128,12 @@ void close_others(std::initializer_list<int> kept) noexcept {
   close_range(from, ~0u, 0);
 }
 
-Confined confine_engine(pid_t parent) {
+Confined confine_engine(pid_t parent, const std::function<void()>& start_threads) {
   Confined out;
   out.user_dropped = give_up_rights(parent, true);
   out.files_denied = deny_files();
-  out.calls_limited = limit_system_calls();
+  if (start_threads) start_threads();
+  out.calls_limited = limit_system_calls(start_threads ? Threads::several : Threads::one);
   return out;
 }
 

@@ -5,14 +5,14 @@
 
 #include <sys/types.h>
 
-#include <initializer_list>
+#include <functional>
 #include <string>
 #include <vector>
 
 namespace vpnd::nl {
 
 // Every descriptor but the standard three and these.
-void close_others(std::initializer_list<int> kept) noexcept;
+void close_others(std::vector<int> kept) noexcept;
 
 // False: cannot be had here.
 struct Confined {
@@ -22,8 +22,10 @@ struct Confined {
 };
 // Another user, no capabilities, no way to regain any; not readable by other processes; dies with
 // its parent; no files by name; no system call but those of the packet loop. Call it last. Throws
-// Error for what must not fail.
-Confined confine_engine(pid_t parent);
+// Error for what must not fail. For all threads of the process, which are started by
+// `start_threads` when all but the system calls is given up; once it returns, they make none but
+// those of a packet loop.
+Confined confine_engine(pid_t parent, const std::function<void()>& start_threads = {});
 
 // A process for one errand: it keeps its user, files and system calls, and nothing else. Throws
 // Error.

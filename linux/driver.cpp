@@ -38,8 +38,14 @@ Now read_clocks() noexcept {
   return {TimePoint(read_clock(CLOCK_BOOTTIME)), static_cast<WallMs>(wall.count())};
 }
 
-Driver::Driver(engine::Engine& engine, KeeperLink& link, std::string key_name)
-    : engine_(engine), link_(link), key_name_(std::move(key_name)), now_(read_clocks()) {}
+Driver::Driver(engine::Engine& engine, KeeperLink* link, Crew& crew, std::uint32_t worker,
+               std::string key_name)
+    : engine_(engine),
+      link_(link),
+      crew_(crew),
+      worker_(worker),
+      key_name_(std::move(key_name)),
+      now_(read_clocks()) {}
 
 // ---- TUN
 
@@ -53,6 +59,11 @@ std::span<const iovec> Driver::tun_room() noexcept {
 }
 
 void Driver::tun_read(ssize_t result) noexcept {
+  drain_tun(result);
+  ring_for_packets();
+}
+
+void Driver::drain_tun(ssize_t result) noexcept {
   std::size_t bytes = 0;
   const int most = tun_reads();
   for (int reads = 0; result > 0; ++reads) {
@@ -70,6 +81,8 @@ void Driver::tun_read(ssize_t result) noexcept {
 
 bool Driver::tun_take(std::size_t size) noexcept {
   if (size <= sizeof tun_vnet_) return false;
+  // It may answer a packet that another worker wrote after it had told us whose it is.
+  if (crew_.rung(worker_)) mail_ready();
   return engine_.from_tun(tun_slot_, tun_vnet_, size - sizeof tun_vnet_, now_) == Drop::none;
 }
 
@@ -142,9 +155,11 @@ void Driver::timers() {
     bool busy = false;
     carriers_.each(
         [&busy](const Carrier& c) { busy = busy || c.stage != Carrier::Stage::closing; });
+    // Those that have sessions take their leave themselves.
+    busy = busy || (worker_ == 0 && workers_ended_ + 1 < crew_.size());
     if (!busy || now_.mono >= stop_by_) {
       finished_ = true;
-      link_.send(plan::to_keeper::Stopped{});
+      if (link_ != nullptr) link_->send(plan::to_keeper::Stopped{});
     }
   }
 }

@@ -15,6 +15,7 @@
 #include "core/engine/engine.h"
 #include "core/engine/resolver.h"
 #include "linux/carrier.h"
+#include "linux/crew.h"
 #include "linux/fd.h"
 #include "linux/keeper_link.h"
 
@@ -24,7 +25,8 @@ Now read_clocks() noexcept;  // CLOCK_BOOTTIME and CLOCK_REALTIME
 
 class Driver {
  public:
-  Driver(engine::Engine&, KeeperLink&, std::string key_name);
+  // Worker 0 has the link to the keeper, and no other.
+  Driver(engine::Engine&, KeeperLink*, Crew&, std::uint32_t worker, std::string key_name);
 
   // ---- TUN
   int tun_fd() const noexcept { return tun_.get(); }
@@ -37,9 +39,11 @@ class Driver {
   std::span<const Fd> listeners() const noexcept { return listeners_; }
   bool accepting() noexcept;  // false for a moment after descriptors ran out
   void accept_ready(std::size_t listener);
-  int keeper_fd() const noexcept { return link_.fd(); }
-  bool keeper_wants_write() noexcept { return link_.flush(); }
+  int keeper_fd() const noexcept { return link_ == nullptr ? -1 : link_->fd(); }  // -1: none
+  bool keeper_wants_write() noexcept { return link_ != nullptr && link_->flush(); }
   void keeper_ready();
+  int mail_fd() const noexcept { return crew_.bell(worker_); }  // -1: there are no other workers
+  void mail_ready();
 
   // ---- resolvers that are asked for the server's name; some may be closed
   std::span<const Fd> resolvers() const noexcept { return resolvers_; }
@@ -53,6 +57,7 @@ class Driver {
   void received(Carrier&, ssize_t result);  // negative: -errno
   void sent(Carrier&, ssize_t result);      // likewise
   void dispose(Carrier&);                   // closing, and nothing in flight
+  void move(Carrier&);                      // moving, and nothing in flight or to be sent
   void touch(Carrier&);                     // look at it again
 
   // ---- the loop
@@ -63,7 +68,7 @@ class Driver {
   // Those whose wants may have changed since the last call; each once.
   std::span<const std::uint32_t> take_touched();
   Duration until_next() noexcept;
-  bool finished() const noexcept { return finished_ || link_.gone(); }
+  bool finished() const noexcept { return finished_ || (link_ != nullptr && link_->gone()); }
 
  private:
   void feed(Carrier&, std::size_t fresh);
@@ -71,11 +76,13 @@ class Driver {
   void settle(Carrier&, bool filled);
   void discard(Carrier&);
   void write_tun() noexcept;
+  void drain_tun(ssize_t first) noexcept;
   bool tun_take(std::size_t size) noexcept;
 
   void effects();
   void on(const engine::Dial&);
   void on(const engine::Hangup&);
+  void on(const engine::Move&);
   void on(const engine::Became&);
   void on(const engine::KeepCookie&);
   void on(const engine::AskResolver&);
@@ -94,6 +101,22 @@ class Driver {
   void on(plan::to_engine::Resolver, Fd);
   void on(const plan::to_engine::Settings&, Fd);
 
+  // driver_crew.cpp
+  void on(engine::Mail&&);
+  void on(letter::Session&&);
+  void on(letter::Queue&&);
+  void on(letter::ReportPlease&&);
+  void on(letter::ReportPart&&);
+  void on(letter::Line&&);
+  void on(letter::Happened&&);
+  void on(letter::Stop&&);
+  void on(letter::Quit&&);
+  void on(letter::Ended&&);
+  void post();
+  void ring_for_packets() noexcept;
+
+  void stop();
+  void send_report();
   bool load(Carrier&);  // gathers the next pieces; false: there are none
   void fail(Carrier&, int errnum);
   void finish(Carrier&);
@@ -105,7 +128,9 @@ class Driver {
   void timers();
 
   engine::Engine& engine_;
-  KeeperLink& link_;
+  KeeperLink* link_;
+  Crew& crew_;
+  std::uint32_t worker_;
   std::string key_name_;
   Now now_;
 
@@ -133,6 +158,10 @@ class Driver {
   std::deque<Drain> drains_;  // all wait equally long, so the first is the next
 
   std::string lowered_;  // the congestion control of carriers that left the keeper's choice
+  // The report that is gathered from all workers.
+  plan::to_keeper::ReportHead report_;
+  std::uint32_t report_parts_missing_ = 0, reports_owed_ = 0;
+  std::uint32_t workers_ended_ = 0;
   bool stopping_ = false, finished_ = false;
   TimePoint stop_by_ = kNever;
 };

@@ -87,6 +87,8 @@ void Driver::feed(Carrier& c, std::size_t fresh) {
     const MutBytes stream(c.buffer.get() + c.begin, c.end - c.begin);
     const std::size_t used = engine_.received(c.conn, stream, batch_, now_);
     more = used > 0 || batch_.full();
+    // Before there can be an answer, every worker must know to whom that goes.
+    if (crew_.size() > 1) post();
     write_tun();
     c.begin += used;
   }
@@ -109,6 +111,7 @@ void Driver::make_room(Carrier& c) noexcept {
 // Between reads: an idle connection gives its buffer back.
 void Driver::settle(Carrier& c, bool filled) {
   touch(c);
+  if (c.stage == Stage::moving && c.begin < c.end) return;  // that goes with it
   if (c.stage != Stage::open) c.begin = c.end = 0;
   c.read_on = c.stage == Stage::open && (c.begin < c.end || filled);
   if (!c.read_on) buffers_.give_back(std::move(c.buffer));

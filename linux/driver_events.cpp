@@ -41,11 +41,12 @@ void Driver::effects() {
   for (auto some = engine_.take_effects(); !some.empty(); some = engine_.take_effects()) {
     for (const engine::Effect& effect : some) std::visit([this](const auto& e) { on(e); }, effect);
   }
+  post();
 }
 
 void Driver::on(const engine::Dial& dial) {
   dialling_.push_back(dial.conn);
-  link_.send(dial);
+  link_->send(dial);
 }
 
 void Driver::on(const engine::Hangup& hangup) {
@@ -53,19 +54,19 @@ void Driver::on(const engine::Hangup& hangup) {
   Carrier* c = carriers_.find(hangup.conn);
   if (c == nullptr) return;
   if (c->stage == Carrier::Stage::connecting) return close(*c);
-  if (c->stage == Carrier::Stage::open) finish(*c);
+  if (c->stage == Carrier::Stage::open || c->stage == Carrier::Stage::moving) finish(*c);
 }
 
 void Driver::on(const engine::Became& became) {
-  link_.send(plan::to_keeper::Became{became.state, became.lease});
+  link_->send(plan::to_keeper::Became{became.state, became.lease});
 }
 
 void Driver::on(const engine::KeepCookie& cookie) {
-  link_.send(cookie);
+  link_->send(cookie);
 }
 
 void Driver::on(const engine::AskResolver& ask) {
-  link_.send(ask);
+  link_->send(ask);
 }
 
 void Driver::on(const engine::SendQuery& q) {
@@ -84,7 +85,7 @@ void Driver::on(const engine::EndLookUp&) {
 }
 
 void Driver::on(const engine::UseAddresses& use) {
-  link_.send(use);
+  link_->send(use);
 }
 
 void Driver::on(plan::to_engine::Resolver m, Fd fd) {
@@ -110,18 +111,22 @@ void Driver::resolver_ready(std::size_t which) {
 }
 
 void Driver::on(const engine::Ended& ended) {
-  link_.send(ended);
+  link_->send(ended);
   finished_ = true;
 }
 
 void Driver::keeper_ready() {
-  while (auto got = link_.receive()) {
+  while (auto got = link_->receive()) {
     std::visit([&](const auto& m) { on(m, std::move(got->fd)); }, got->message);
   }
 }
 
-void Driver::on(plan::to_engine::Tun, Fd fd) {
-  tun_ = std::move(fd);
+void Driver::on(plan::to_engine::Tun m, Fd fd) {
+  if (m.queue == 0) {
+    tun_ = std::move(fd);
+  } else if (m.queue < crew_.size()) {
+    crew_.post(worker_, m.queue, letter::Queue{std::move(fd)});
+  }
 }
 
 void Driver::on(plan::to_engine::Listener, Fd fd) {
@@ -149,23 +154,38 @@ void Driver::on(plan::to_engine::Peers, Fd fd) {
   crypto::wipe({reinterpret_cast<std::uint8_t*>(text.data()), text.size()});
 }
 
+// Each worker tells its part. Whoever asks while they are awaited gets the same.
 void Driver::on(plan::to_engine::ReportPlease, Fd) {
-  plan::to_keeper::ReportHead head;
-  head.report = engine_.report(now_);
-  std::vector<engine::PeerReport> peers = std::exchange(head.report.peers, {});
-  head.rows = static_cast<std::uint32_t>(peers.size());
-  head.congestion = lowered_;
-  link_.send(head);
-  for (std::size_t i = 0; i < peers.size(); i += plan::kPeersAMessage) {
-    plan::to_keeper::ReportRows rows;
-    const std::size_t n = std::min(plan::kPeersAMessage, peers.size() - i);
-    for (std::size_t k = 0; k < n; ++k) rows.rows.push_back(std::move(peers[i + k]));
-    link_.send(rows);
+  if (reports_owed_++ > 0) return;
+  report_.report = engine_.report(now_);
+  report_.congestion = lowered_;
+  report_parts_missing_ = crew_.size() - 1;
+  if (report_parts_missing_ == 0) return send_report();
+  for (std::uint32_t i = 1; i < crew_.size(); ++i) crew_.post(0, i, letter::ReportPlease{});
+}
+
+void Driver::send_report() {
+  std::vector<engine::PeerReport> peers = std::exchange(report_.report.peers, {});
+  std::ranges::sort(peers, {}, &engine::PeerReport::inner_v4);
+  report_.rows = static_cast<std::uint32_t>(peers.size());
+  for (; reports_owed_ > 0; --reports_owed_) {
+    link_->send(report_);
+    for (std::size_t i = 0; i < peers.size(); i += plan::kPeersAMessage) {
+      const auto from = peers.begin() + static_cast<std::ptrdiff_t>(i);
+      const std::size_t n = std::min(plan::kPeersAMessage, peers.size() - i);
+      link_->send(plan::to_keeper::ReportRows{{from, from + static_cast<std::ptrdiff_t>(n)}});
+    }
   }
 }
 
 void Driver::on(plan::to_engine::Stop, Fd) {
   if (stopping_) return;
+  stop();
+  effects();  // what it says to other workers comes before this
+  for (std::uint32_t i = 1; i < crew_.size(); ++i) crew_.post(0, i, letter::Stop{});
+}
+
+void Driver::stop() {
   stopping_ = true;
   stop_by_ = now_.mono + kStopWithin;
   listeners_.clear();

@@ -6,16 +6,20 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <functional>
 
 #include "core/base/log.h"
 #include "core/plan/resolv_conf.h"
 #include "crypto/hash.h"
 #include "crypto/random.h"
 #include "linux/confine.h"
+#include "linux/crew.h"
+#include "linux/engine_log.h"
 #include "linux/engine_room.h"
 #include "linux/keeper_link.h"
 #include "linux/run_epoll.h"
 #include "linux/run_uring.h"
+#include "linux/worker_threads.h"
 
 namespace vpnd::nl {
 namespace {
@@ -23,17 +27,7 @@ namespace {
 constexpr std::size_t kMostFileBytes = 16 * 1024 * 1024;
 constexpr std::size_t kArena = 256 * 1024;  // locked before the right to lock is given up
 constexpr unsigned kRingEntries = 512;
-
-KeeperLink* g_log_link = nullptr;  // a log sink is a plain function
-
-void log_to_keeper(Level level, std::string_view line) {
-  if (g_log_link != nullptr) g_log_link->send(plan::to_keeper::LogLine{level, std::string(line)});
-}
-
-// All of them: which are to be logged is decided there.
-void tell_keeper(const Event& event) {
-  if (g_log_link != nullptr) g_log_link->send(plan::to_keeper::Happened{event});
-}
+static_assert(plan::kMostQueues == engine::kMostWorkers);
 
 // A whole file through a descriptor that others read too; wiped when it goes.
 struct FileText {
@@ -101,31 +95,36 @@ engine::ServerSettings server_settings(const EngineStart& start, const plan::Ser
   return s;
 }
 
-engine::Engine make_engine(const EngineStart& start) {
-  const auto& common = plan::common_of(*start.config);
-  FileText file(start.key, common.key);
-  wire::KeyFile key = wire::parse_key_file(file.bytes, common.key);
+std::uint32_t workers_of(const EngineStart& start) {
+  const auto* server = std::get_if<plan::ServerConfig>(start.config);
+  return server == nullptr ? 1 : std::clamp<std::uint32_t>(server->queues, 1, engine::kMostWorkers);
+}
+
+std::optional<Ring> make_ring(Loop loop) noexcept {
+  return loop == Loop::uring_if_possible ? Ring::make(kRingEntries) : std::nullopt;
+}
+
+// The engine of the first worker, and into `others` those of the rest.
+engine::Engine make_engines(const EngineStart& start, Loop loop, Crew& crew,
+                            std::vector<WorkerParts>& others) {
+  const std::string& name = plan::common_of(*start.config).key;
+  FileText file(start.key, name);
+  wire::KeyFile key = wire::parse_key_file(file.bytes, name);
   const Entropy entropy = [](MutBytes out) { crypto::random_bytes(out); };
   const Now now = read_clocks();
   if (const auto* client = std::get_if<plan::ClientConfig>(start.config)) {
     return {client_settings(start, *client, std::move(key)), engine_room(), entropy, now};
   }
-  const auto& server = std::get<plan::ServerConfig>(*start.config);
-  return {server_settings(start, server, std::move(key)), engine_room(), entropy, now};
+  engine::ServerSettings settings =
+      server_settings(start, std::get<plan::ServerConfig>(*start.config), std::move(key));
+  const engine::SessionSettings common = engine::session_settings(settings);
+  for (std::uint32_t i = 1; i < crew.size(); ++i) {
+    others.push_back({{common, engine_room(), entropy, crew.as_seen_by(i)}, make_ring(loop)});
+  }
+  return {std::move(settings), engine_room(), entropy, now, crew.as_seen_by(0)};
 }
 
-void serve(EngineStart& start, KeeperLink& link, pid_t parent, Loop loop) {
-  crypto::init();
-  crypto::arena::reserve(kArena);
-  engine::Engine engine = make_engine(start);
-  if (!crypto::arena::locked()) {
-    log(Level::warning, "keys may be swapped to disk: RLIMIT_MEMLOCK is too small");
-  }
-  std::optional<Ring> ring =
-      loop == Loop::uring_if_possible ? Ring::make(kRingEntries) : std::nullopt;
-  close_others({link.fd(), ring ? ring->fd() : -1});
-  const Confined confined = confine_engine(parent);
-
+plan::to_keeper::Ready ready_with(const std::optional<Ring>& ring, const Confined& confined) {
   using plan::Fallback;
   plan::to_keeper::Ready ready{ring.has_value(), 0};
   const auto lacks = [&ready](Fallback what, bool is) {
@@ -137,9 +136,31 @@ void serve(EngineStart& start, KeeperLink& link, pid_t parent, Loop loop) {
   lacks(Fallback::no_uid_drop, !confined.user_dropped);
   lacks(Fallback::no_file_ban, !confined.files_denied);
   lacks(Fallback::no_call_filter, !confined.calls_limited);
-  const auto& common = plan::common_of(*start.config);
-  Driver driver(engine, link, common.key);
-  link.send(ready);
+  return ready;
+}
+
+void serve(EngineStart& start, KeeperLink& link, pid_t parent, Loop loop) {
+  crypto::init();
+  crypto::arena::reserve(kArena);
+  Crew crew(workers_of(start));
+  std::vector<WorkerParts> others;
+  engine::Engine engine = make_engines(start, loop, crew, others);
+  if (!crypto::arena::locked()) {
+    log(Level::warning, "keys may be swapped to disk: RLIMIT_MEMLOCK is too small");
+  }
+  std::optional<Ring> ring = make_ring(loop);
+  if (ring && !ring->enable()) ring.reset();
+  std::vector<int> kept{link.fd(), ring ? ring->fd() : -1};
+  for (std::uint32_t i = 0; i < crew.size(); ++i) kept.push_back(crew.bell(i));
+  for (const WorkerParts& w : others) kept.push_back(w.ring ? w.ring->fd() : -1);
+  close_others(std::move(kept));
+
+  WorkerThreads threads(crew, std::move(others));
+  std::function<void()> start_threads;
+  if (crew.size() > 1) start_threads = [&threads] { threads.start(); };
+  const Confined confined = confine_engine(parent, start_threads);
+  Driver driver(engine, &link, crew, 0, plan::common_of(*start.config).key);
+  link.send(ready_with(ring, confined));
   if (ring) return run_uring(*ring, driver);
   run_epoll(driver);
 }
@@ -148,13 +169,12 @@ void serve(EngineStart& start, KeeperLink& link, pid_t parent, Loop loop) {
 
 int run_engine(EngineStart start, pid_t parent, Loop loop) noexcept {
   try {
-    const auto& common = plan::common_of(*start.config);
     close_others({start.socket.get(), start.key, start.peers, start.lease_secret});
     KeeperLink link(std::move(start.socket));
-    g_log_link = &link;
-    set_log(log_to_keeper, common.log_level);
+    log_to(&link);
+    set_log(log_of_engine, plan::common_of(*start.config).log_level);
     set_event_sink([](const Event&) {});
-    set_event_listener(tell_keeper);
+    set_event_listener(tell_of_engine);
     try {
       serve(start, link, parent, loop);
     } catch (const Error& e) {
@@ -162,7 +182,7 @@ int run_engine(EngineStart start, pid_t parent, Loop loop) noexcept {
     } catch (const std::exception& e) {
       link.send(engine::Ended{Exit::software, e.what(), "This is a fault of vpnd; report it."});
     }
-    g_log_link = nullptr;
+    log_to(nullptr);
     return 0;
   } catch (...) {
     return 1;

@@ -18,6 +18,7 @@
 #include "linux/apply.h"
 #include "linux/confine.h"
 #include "linux/control_socket.h"
+#include "linux/default_queues.h"
 #include "linux/keeper_loop.h"
 #include "linux/kept.h"
 #include "linux/listeners.h"
@@ -67,6 +68,7 @@ std::vector<Endpoint> open_server(plan::ServerConfig& c, Machine& machine, nl::S
   const bool v6 = machine.has_v6();
   fill_v6(c, files.lease_secret, v6);
   announce_resolver(c);
+  if (c.queues == 0) c.queues = nl::default_queues();
   auto given = files.service.take_listeners();
   files.listeners_given = !given.empty();
   nl::Listeners all = files.listeners_given

@@ -47,9 +47,14 @@ void KeeperLoop::keep_what_is_open() {
 void KeeperLoop::perform(const plan::action::SendTun&) {
   const host::Tunnel* tunnel = keeper_.tunnel();
   if (tunnel == nullptr) return;
+  // One queue is enough to keep the device with all that hangs on it; while nobody reads, packets
+  // wait in that one alone, and the next process adds the others.
   files_.service.forget(kKeptTunnel);
   files_.service.store(kKeptTunnel, tunnel->descriptor());
-  tell(plan::to_engine::Tun{tunnel->kinds()}, tunnel->descriptor());
+  std::uint32_t queue = 0;
+  for (const int fd : tunnel->descriptors()) {
+    tell(plan::to_engine::Tun{tunnel->kinds(), queue++}, fd);
+  }
 }
 
 void KeeperLoop::keep_session() {

@@ -57,10 +57,10 @@ struct Tunnel::State {
   nl::Tun tun;
 };
 
-Tunnel::Tunnel(const std::string& name, int kept)
+Tunnel::Tunnel(const std::string& name, int kept, std::uint32_t queues)
     : state_(std::make_unique<State>(
-          State{kept >= 0 ? nl::take_over_tun(Fd(kept), name)
-                          : nl::patiently([&] { return nl::open_tun(name); })})) {}
+          State{kept >= 0 ? nl::take_over_tun(Fd(kept), name, queues)
+                          : nl::patiently([&] { return nl::open_tun(name, queues); })})) {}
 Tunnel::Tunnel(Tunnel&&) noexcept = default;
 Tunnel& Tunnel::operator=(Tunnel&&) noexcept = default;
 Tunnel::~Tunnel() = default;
@@ -69,6 +69,11 @@ const std::string& Tunnel::name() const noexcept {
 }
 int Tunnel::descriptor() const noexcept {
   return state_->tun.fd.get();
+}
+std::vector<int> Tunnel::descriptors() const {
+  std::vector<int> out{state_->tun.fd.get()};
+  for (const Fd& fd : state_->tun.more) out.push_back(fd.get());
+  return out;
 }
 std::uint16_t Tunnel::kinds() const noexcept {
   return state_->tun.kinds;

@@ -37,21 +37,25 @@ std::optional<Ring> Ring::make(unsigned entries) noexcept {
     ring.deferred_ = flags == kDeferred;
     // Waiting with a time limit, without an operation for it: 5.11.
     if ((params.features & IORING_FEAT_EXT_ARG) == 0) return std::nullopt;
-    if (!ring.restrict_and_enable()) return std::nullopt;
+    ring.restrict();
     return ring;
   }
   return std::nullopt;
 }
 
-bool Ring::restrict_and_enable() noexcept {
+void Ring::restrict() noexcept {
   std::array<io_uring_restriction, kAllowed.size()> list{};
   for (std::size_t i = 0; i < list.size(); ++i) {
     list[i].opcode = IORING_RESTRICTION_SQE_OP;
     list[i].sqe_op = kAllowed[i];
   }
-  const int fd = ring_.ring_fd;
-  restricted_ = ring_register(fd, IORING_REGISTER_RESTRICTIONS, list.data(), list.size()) == 0;
-  return ring_register(fd, IORING_REGISTER_ENABLE_RINGS, nullptr, 0) == 0;
+  restricted_ =
+      ring_register(ring_.ring_fd, IORING_REGISTER_RESTRICTIONS, list.data(), list.size()) == 0;
+}
+
+// With SINGLE_ISSUER the caller becomes the only one that may submit.
+bool Ring::enable() noexcept {
+  return ring_register(ring_.ring_fd, IORING_REGISTER_ENABLE_RINGS, nullptr, 0) == 0;
 }
 
 Ring::Ring(Ring&& o) noexcept

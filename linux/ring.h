@@ -15,11 +15,14 @@ namespace vpnd::nl {
 
 class Ring {
  public:
-  // nullopt: this process may have no ring, or the kernel has none.
+  // nullopt: this process may have no ring, or the kernel has none. It takes no work yet.
   static std::optional<Ring> make(unsigned entries) noexcept;
   Ring(Ring&&) noexcept;
   Ring& operator=(Ring&&) = delete;
   ~Ring();
+
+  // By the thread that will use it, before its system calls are limited. False: it is of no use.
+  bool enable() noexcept;
 
   int fd() const noexcept { return ring_.ring_fd; }
   bool deferred() const noexcept { return deferred_; }      // DEFER_TASKRUN, SINGLE_ISSUER
@@ -42,7 +45,7 @@ class Ring {
 
  private:
   Ring() noexcept = default;
-  bool restrict_and_enable() noexcept;
+  void restrict() noexcept;
   io_uring ring_{};
   bool open_ = false, deferred_ = false, restricted_ = false;
 };

@@ -11,7 +11,7 @@
 namespace vpnd::nl {
 namespace {
 
-enum class What : std::uint32_t { tun, keeper, listener, resolver, carrier };
+enum class What : std::uint32_t { tun, keeper, mail, listener, resolver, carrier };
 
 std::uint64_t tag(What what, std::uint32_t which = 0) noexcept {
   return std::uint64_t{static_cast<std::uint32_t>(what)} << 32 | which;
@@ -37,7 +37,7 @@ class EpollLoop {
 
   Driver& driver_;
   Fd epoll_;
-  Watched tun_, keeper_;
+  Watched tun_, keeper_, mail_;
   std::array<Watched, engine::kMostResolvers> resolvers_;
   std::vector<Watched> listeners_;
 };
@@ -84,6 +84,7 @@ void EpollLoop::watch_all() {
   watch(tun_, driver_.tun_fd(), driver_.tun_room().empty() ? 0u : EPOLLIN, tag(What::tun));
   const std::uint32_t write = driver_.keeper_wants_write() ? EPOLLOUT : 0u;
   watch(keeper_, driver_.keeper_fd(), EPOLLIN | write, tag(What::keeper));
+  watch(mail_, driver_.mail_fd(), EPOLLIN, tag(What::mail));
   const auto listeners = driver_.listeners();
   listeners_.resize(listeners.size());
   const std::uint32_t wanted = driver_.accepting() ? EPOLLIN : 0u;
@@ -101,6 +102,10 @@ void EpollLoop::watch_all() {
 void EpollLoop::serve(Carrier& c) {
   using Stage = Carrier::Stage;
   if (c.stage == Stage::closing) return driver_.dispose(c);
+  if (c.stage == Stage::moving && !c.sending) {
+    watch(c.fd.get(), c.interest, 0, tag(What::carrier, c.slot));
+    return driver_.move(c);
+  }
   bool blocked = false;
   if (c.sending) {
     const auto n = sendmsg(c.fd.get(), &c.sending->header, MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -126,6 +131,8 @@ void EpollLoop::happened(const epoll_event& e) {
     }
     case What::keeper:
       return driver_.keeper_ready();
+    case What::mail:
+      return driver_.mail_ready();
     case What::listener:
       return driver_.accept_ready(which);
     case What::resolver:

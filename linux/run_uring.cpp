@@ -17,6 +17,7 @@ enum class What : std::uint32_t {
   tun,
   keeper,
   keeper_write,
+  mail,
   listener,
   resolver,
   poll,
@@ -24,6 +25,8 @@ enum class What : std::uint32_t {
   send
 };
 constexpr std::uint8_t kReading = 1, kSending = 2;
+constexpr int kMostWaits = 100;
+constexpr Duration kPatience = std::chrono::milliseconds(10);
 
 std::uint64_t tag(What what, std::uint32_t which = 0) noexcept {
   return std::uint64_t{static_cast<std::uint32_t>(what)} << 32 | which;
@@ -35,9 +38,11 @@ class UringLoop {
   void run();
 
  private:
+  void let_go();
   void arm();
   void arm(Carrier&);
   void poll(int fd, unsigned events, std::uint64_t data) noexcept;
+  void watch(int fd, bool& armed, std::uint64_t data) noexcept;
   void complete(std::uint64_t data, int result);
   void complete_carrier(What, std::uint32_t slot, int result);
   void cancel(std::uint64_t data) noexcept;
@@ -46,7 +51,7 @@ class UringLoop {
   Driver& driver_;
   int tun_fd_ = -1;
   bool tun_armed_ = false, tun_cancelled_ = false;
-  bool keeper_armed_ = false, keeper_write_armed_ = false;
+  bool keeper_armed_ = false, keeper_write_armed_ = false, mail_armed_ = false;
   std::vector<bool> listener_armed_;
   std::array<bool, engine::kMostResolvers> resolver_armed_{};
 };
@@ -58,10 +63,21 @@ void UringLoop::run() {
       if (Carrier* c = driver_.carrier(slot)) arm(*c);
     }
     arm();
-    if (driver_.finished()) return;
+    if (driver_.finished()) return let_go();
     if (!ring_.wait(driver_.until_next())) throw Error("wait for io_uring", errno);
     driver_.woke();
     ring_.completions([this](std::uint64_t data, int result) { complete(data, result); });
+  }
+}
+
+// A ring that is closed gives up the files in its operations later, by a thread of the kernel; but
+// the device is to be gone with us.
+void UringLoop::let_go() {
+  if (tun_armed_) cancel(tag(What::tun));
+  for (int i = 0; tun_armed_ && i < kMostWaits && ring_.wait(kPatience); ++i) {
+    ring_.completions([this](std::uint64_t data, int) {
+      if (data == tag(What::tun)) tun_armed_ = false;
+    });
   }
 }
 
@@ -69,6 +85,12 @@ void UringLoop::poll(int fd, unsigned events, std::uint64_t data) noexcept {
   io_uring_sqe& e = ring_.sqe();
   io_uring_prep_poll_add(&e, fd, events);
   io_uring_sqe_set_data64(&e, data);
+}
+
+void UringLoop::watch(int fd, bool& armed, std::uint64_t data) noexcept {
+  if (armed || fd < 0) return;
+  poll(fd, POLLIN, data);
+  armed = true;
 }
 
 void UringLoop::cancel(std::uint64_t data) noexcept {
@@ -92,8 +114,8 @@ void UringLoop::arm() {
       tun_fd_ = driver_.tun_fd();
     }
   }
-  if (!keeper_armed_) poll(driver_.keeper_fd(), POLLIN, tag(What::keeper));
-  keeper_armed_ = true;
+  watch(driver_.keeper_fd(), keeper_armed_, tag(What::keeper));
+  watch(driver_.mail_fd(), mail_armed_, tag(What::mail));
   if (!keeper_write_armed_ && driver_.keeper_wants_write()) {
     poll(driver_.keeper_fd(), POLLOUT, tag(What::keeper_write));
     keeper_write_armed_ = true;
@@ -121,6 +143,7 @@ void UringLoop::arm(Carrier& c) {
     for (const What what : {What::poll, What::recv, What::send}) cancel(tag(what, c.slot));
     return;
   }
+  if (c.stage == Stage::moving && c.in_flight == 0 && !c.sending) return driver_.move(c);
   const int fd = c.fd.get();
   if ((c.in_flight & kReading) == 0 && (c.reads() || c.stage == Stage::connecting)) {
     if (c.read_on) {
@@ -158,6 +181,9 @@ void UringLoop::complete(std::uint64_t data, int result) {
     case What::keeper_write:
       keeper_write_armed_ = false;
       return;
+    case What::mail:
+      mail_armed_ = false;
+      return driver_.mail_ready();
     case What::listener:
       listener_armed_[which] = false;
       return driver_.accept_ready(which);

@@ -44,8 +44,8 @@ Condition lacks(unsigned argument, int bit) {
 Calls packet_calls() {
   return {
       {SCMP_SYS(io_uring_enter)},  // most of the work, where there is a ring
-      {SCMP_SYS(readv)},           // the device: packets out of it
-      {SCMP_SYS(writev)},          // the device: packets into it
+      {SCMP_SYS(readv)},           // the device: packets out of it; a worker's bell
+      {SCMP_SYS(writev)},          // the device: packets into it; a worker's bell
       {SCMP_SYS(recvfrom)},        // carriers: recv()
       {SCMP_SYS(recv)},            // the same, on 32-bit Arm
       {SCMP_SYS(sendmsg)},         // carriers, without a ring
@@ -86,6 +86,16 @@ Calls memory_calls() {
       {SCMP_SYS(mlock)},                                                // keys: no swap
       {SCMP_SYS(futex), {is(1, FUTEX_WAKE | FUTEX_PRIVATE_FLAG)}},      // pthread_once()
   };
+}
+
+// malloc() and the store of keys have locks; a thread that has ended is waited for.
+Calls thread_calls() {
+  Calls out;
+  for (const int call : {SCMP_SYS(futex), SCMP_SYS(futex_time64)}) {
+    out.push_back({call, {is(1, FUTEX_WAIT | FUTEX_PRIVATE_FLAG)}});
+    out.push_back({call, {is(1, FUTEX_WAIT_BITSET | FUTEX_CLOCK_REALTIME)}});
+  }
+  return out;
 }
 
 // Ends, good and bad ones.
@@ -158,10 +168,14 @@ class Filter {
 
 }  // namespace
 
-bool limit_system_calls() {
+bool limit_system_calls(Threads threads) {
   Filter filter(kSanitizerBuild ? SCMP_ACT_ERRNO(EPERM) : SCMP_ACT_KILL_PROCESS);
   filter.set(SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
   filter.set(SCMP_FLTATR_CTL_OPTIMIZE, 2);  // a tree: every packet passes here
+  if (threads == Threads::several) {
+    filter.set(SCMP_FLTATR_CTL_TSYNC, 1);
+    filter.add(SCMP_ACT_ALLOW, thread_calls());
+  }
   filter.add(SCMP_ACT_ALLOW, packet_calls());
   filter.add(SCMP_ACT_ALLOW, memory_calls());
   filter.add(SCMP_ACT_ALLOW, ending_calls());

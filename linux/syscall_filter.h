@@ -6,11 +6,12 @@
 
 namespace vpnd::nl {
 
-// For the calling thread and its children, for good. A call that is not on the list ends the
+// For all threads and their children, for good. A call that is not on the list ends the
 // process (SIGSYS); a few that a C library may try for its own ends fail with EPERM. Calls of
 // another architecture (x86-64: 32-bit, x32) end it too. In a sanitizer build everything that is
 // not on a longer list fails with EPERM, so that reports come out.
 // False: this kernel or container does not let itself be asked for a filter.
-bool limit_system_calls();
+enum class Threads { one, several };  // several wait for each other's locks, and for their ends
+bool limit_system_calls(Threads);
 
 }  // namespace vpnd::nl

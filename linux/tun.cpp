@@ -36,15 +36,14 @@ Fd open_device() {
 }
 
 // `wanted` may be a pattern, "vpn%d": the kernel takes the lowest number that is free.
-std::string attach(const Fd& fd, const std::string& wanted) {
+std::string attach(const Fd& fd, const std::string& wanted, int exclusive) {
   ifreq request{};
   if (wanted.size() >= sizeof request.ifr_name) {
     throw Error(fmt::format("create the interface {}", wanted), EINVAL, "the name is too long",
                 Exit::usage);
   }
   wanted.copy(request.ifr_name, sizeof request.ifr_name - 1);
-  // EXCL, because root could otherwise become one more queue of somebody's living tunnel.
-  const int flags = IFF_TUN | IFF_NO_PI | IFF_VNET_HDR | IFF_MULTI_QUEUE | IFF_TUN_EXCL;
+  const int flags = IFF_TUN | IFF_NO_PI | IFF_VNET_HDR | IFF_MULTI_QUEUE | exclusive;
   request.ifr_flags = static_cast<short>(flags);
   if (::ioctl(fd.get(), TUNSETIFF, &request) == 0) return request.ifr_name;
   const std::string doing = fmt::format("create the interface {}", wanted);
@@ -77,10 +76,6 @@ int index_of(const std::string& name) {
   return request.ifr_ifindex;
 }
 
-}  // namespace
-
-namespace {
-
 void agree_on_form(Tun& tun) {
   own(tun.fd, tun.name);
   int header = sizeof(wire::VnetHeader);
@@ -91,17 +86,26 @@ void agree_on_form(Tun& tun) {
   tun.index = index_of(tun.name);
 }
 
+void add_queues(Tun& tun, std::uint32_t queues) {
+  for (std::uint32_t i = 1; i < queues; ++i) {
+    tun.more.push_back(open_device());
+    attach(tun.more.back(), tun.name, 0);
+  }
+}
+
 }  // namespace
 
-Tun open_tun(const std::string& name) {
+Tun open_tun(const std::string& name, std::uint32_t queues) {
   Tun tun;
   tun.fd = open_device();
-  tun.name = attach(tun.fd, name.empty() ? "vpn%d" : name);
+  // EXCL, because root could otherwise become one more queue of somebody's living tunnel.
+  tun.name = attach(tun.fd, name.empty() ? "vpn%d" : name, IFF_TUN_EXCL);
   agree_on_form(tun);
+  add_queues(tun, queues);
   return tun;
 }
 
-Tun take_over_tun(Fd fd, const std::string& name) {
+Tun take_over_tun(Fd fd, const std::string& name, std::uint32_t queues) {
   Tun tun;
   tun.fd = std::move(fd);
   tun.name = name;
@@ -112,6 +116,7 @@ Tun take_over_tun(Fd fd, const std::string& name) {
     throw Error(fmt::format("go on with the interface {}", name), 0, "it is another one");
   }
   agree_on_form(tun);
+  add_queues(tun, queues);
   return tun;
 }
 

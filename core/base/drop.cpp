@@ -23,6 +23,8 @@ std::string_view name(Drop d) noexcept {
       return "queue_full";
     case Drop::queue_standing:
       return "queue_standing";
+    case Drop::hand_over_full:
+      return "hand_over_full";
     case Drop::too_large:
       return "too_large";
     case Drop::bad_tag:

@@ -20,6 +20,7 @@ enum class Drop : std::uint8_t {
   bad_destination,  // to something a client may not reach, or not to us
   queue_full,       // the connection's queue, or the pool, is full
   queue_standing,   // a flow's packets wait too long (CoDel): its sender is told by a loss
+  hand_over_full,   // between two workers of a server
   too_large,        // a record longer than the announced limit
   bad_tag,          // a record that does not verify
   bad_header,       // reserved bits of a record header

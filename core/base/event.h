@@ -41,8 +41,8 @@ struct Event {
   int errnum = 0;          // 0: no error is meant
 };
 
-// Tells the process's log and then the listener, whatever the level. From one thread; for set-up
-// and events only, never per packet.
+// Tells the process's log and then the listener, whatever the level. For set-up and events only,
+// never per packet. Both are set before there are other threads: each of them calls them.
 void emit(const Event&);
 
 // Writes an event into the log, as far as log_wants() its level. Without one the text goes to the

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: ISC
 #include "core/base/log.h"
 
+#include <atomic>
+
 namespace vpnd {
 namespace {
 
 LogSink g_sink = nullptr;
-Level g_most_verbose = Level::info;
+std::atomic<Level> g_most_verbose = Level::info;
 
 }  // namespace
 
@@ -19,7 +21,7 @@ void set_log_level(Level most_verbose) noexcept {
 }
 
 bool log_wants(Level level) noexcept {
-  return g_sink != nullptr && level <= g_most_verbose;
+  return g_sink != nullptr && level <= g_most_verbose.load(std::memory_order_relaxed);
 }
 
 void log_line(Level level, std::string_view line) noexcept {

@@ -10,7 +10,8 @@ namespace vpnd {
 
 enum class Level : unsigned char { error, warning, notice, info, debug };
 
-// The host or a test supplies the sink; without one nothing is logged. Called from one thread.
+// The host or a test supplies the sink; without one nothing is logged. Set before there are other
+// threads: each of them calls it. The level may change at any time.
 using LogSink = void (*)(Level, std::string_view line);
 void set_log(LogSink, Level most_verbose) noexcept;
 void set_log_level(Level most_verbose) noexcept;

@@ -257,6 +257,7 @@ std::size_t Carriers::gather(ConnId id, std::span<Bytes> out, TimePoint now) noe
   unlist(*c);
   c->turn = Connection::Turn::none;
   if (c->flying()) return pieces(*c, out);
+  if (c->phase == Phase::moving) return 0;
   if (c->channel && c->channel->control_pending()) {
     if (!c->outbox) c->outbox = std::make_unique<Outbox>();
     const MutBytes room = MutBytes(c->outbox->bytes).subspan(c->outbox->end);

@@ -14,7 +14,7 @@ void Connection::put_block(const wire::Block& b, std::uint16_t pad, const Entrop
 }
 
 bool Connection::something_to_send() const noexcept {
-  if (flying()) return false;
+  if (flying() || phase == Phase::moving) return false;
   if (outbox && outbox->end != 0) return true;
   if (!channel) return false;
   return channel->control_pending() || (!queue.empty() && channel->may_send_data());
@@ -51,6 +51,7 @@ void Connection::reset() noexcept {
   path = {};
   peer_kinds = wire::kKindPlain;
   send_limit = wire::kMaxPlaintext;
+  session = 0;
   identity = {};
   name.clear();
   lease = {};

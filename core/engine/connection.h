@@ -15,6 +15,7 @@
 #include "core/engine/inner_check.h"
 #include "core/engine/path.h"
 #include "core/engine/source.h"
+#include "core/engine/workers.h"
 #include "core/wire/channel.h"
 #include "core/wire/handshake.h"
 
@@ -27,6 +28,7 @@ enum class Phase : std::uint8_t {
   queued,      // server: a valid gate that waits for its turn of curve work
   confirming,  // server: s1 was sent
   up,
+  moving,    // server: up, but it waits to go to another worker; nothing is read or sent
   retiring,  // client: replaced by a newer session, but packets may still arrive
   draining,  // server: known to be bad; read and discarded until its deadline
   closing,   // Hangup was said; only gather() and sent() may come
@@ -80,6 +82,7 @@ struct Connection {
   std::uint32_t backlog = ~0u;                          // position among those with a queue
 
   // who
+  SessionNumber session = 0;  // server, up
   wire::Identity identity;
   std::string name;
   wire::Lease lease;

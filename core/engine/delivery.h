@@ -90,6 +90,7 @@ std::size_t receive_records(Connection& c, MutBytes stream, const Delivery& d,
       return stream.size();
     }
     at += got.consumed;
+    if (c.phase == Phase::moving) return at;  // the rest is for who gets it
   }
 }
 

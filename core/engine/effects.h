@@ -37,6 +37,12 @@ struct Dial {
 struct Hangup {
   ConnId conn;
 };
+// Server: the connection goes to that worker. Read no more of it; when nothing of it is in flight,
+// take() it and have the other adopt() it, with its socket and what was read and not used.
+struct Move {
+  ConnId conn;
+  std::uint32_t worker = 0;
+};
 // Client: the state changed. With `up` the lease may be new: the keeper compares.
 struct Became {
   ClientState state = ClientState::idle;
@@ -70,7 +76,7 @@ struct Ended {
   std::string line, remedy;
 };
 
-using Effect = std::variant<Dial, Hangup, Became, KeepCookie, AskResolver, SendQuery, EndLookUp,
-                            UseAddresses, Ended>;
+using Effect = std::variant<Dial, Hangup, Move, Became, KeepCookie, AskResolver, SendQuery,
+                            EndLookUp, UseAddresses, Ended>;
 
 }  // namespace vpnd::engine

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: ISC
 #include "core/engine/engine.h"
 
+#include <algorithm>
+#include <iterator>
+#include <type_traits>
 #include <utility>
 
 #include "core/engine/client.h"
 #include "core/engine/server.h"
+#include "core/engine/worker.h"
 
 namespace vpnd::engine {
 
@@ -24,10 +28,44 @@ std::string_view name(ClientState state) noexcept {
   return "unknown";
 }
 
+void add(Report& whole, Report&& part) {
+  whole.counters.add(part.counters);
+  std::ranges::move(part.peers, std::back_inserter(whole.peers));
+}
+
+// Whichever it is; those of a server have more in common than both with a client.
+template<class F>
+decltype(auto) Engine::with(F&& act) const {
+  if (client_) return act(*client_);
+  return server_ ? act(*server_) : act(*worker_);
+}
+
+namespace {
+
+template<class E>
+constexpr bool kServes = !std::is_same_v<E, ClientEngine>;
+
+// What both sides keep: connections, counters, effects.
+template<class E>
+auto& core_of(E& e) noexcept {
+  if constexpr (kServes<E>) {
+    return e.sessions();
+  } else {
+    return e;
+  }
+}
+
+}  // namespace
+
 Engine::Engine(ClientSettings settings, const Room& room, Entropy entropy, Now now)
     : client_(std::make_unique<ClientEngine>(std::move(settings), room, std::move(entropy), now)) {}
-Engine::Engine(ServerSettings settings, const Room& room, Entropy entropy, Now now)
-    : server_(std::make_unique<ServerEngine>(std::move(settings), room, std::move(entropy), now)) {}
+Engine::Engine(ServerSettings settings, const Room& room, Entropy entropy, Now now,
+               const Workers& workers)
+    : server_(std::make_unique<ServerEngine>(std::move(settings), workers, room, std::move(entropy),
+                                             now)) {}
+Engine::Engine(const SessionSettings& settings, const Room& room, const Entropy& entropy,
+               const Workers& workers)
+    : worker_(std::make_unique<WorkerEngine>(settings, workers, room, entropy)) {}
 Engine::~Engine() = default;
 Engine::Engine(Engine&&) noexcept = default;
 
@@ -40,12 +78,11 @@ void Engine::connected(ConnId id, Now now) {
 }
 
 void Engine::closed(ConnId id, int errnum, Now now) {
-  client_ ? client_->closed(id, errnum, now) : server_->closed(id, errnum, now);
+  with([&](auto& e) { e.closed(id, errnum, now); });
 }
 
 std::size_t Engine::received(ConnId id, MutBytes stream, TunBatch& tun, Now now) {
-  return client_ ? client_->received(id, stream, tun, now)
-                 : server_->received(id, stream, tun, now);
+  return with([&](auto& e) { return e.received(id, stream, tun, now); });
 }
 
 bool Engine::resolver_opened(std::uint32_t round, std::uint32_t resolver, bool given, Now now) {
@@ -61,45 +98,72 @@ void Engine::resolver_failed(std::uint32_t resolver, Now now) {
 }
 
 wire::Slot Engine::slot() noexcept {
-  return (client_ ? client_->carriers() : server_->carriers()).slot();
+  if (client_) return client_->carriers().slot();
+  return server_ ? server_->sessions().slot() : worker_->sessions().slot();
 }
 
 Drop Engine::from_tun(wire::Slot& slot, const wire::VnetHeader& vnet, std::size_t size,
                       Now now) noexcept {
-  return client_ ? client_->from_tun(slot, vnet, size, now)
-                 : server_->from_tun(slot, vnet, size, now);
+  return with([&](auto& e) { return core_of(e).from_tun(slot, vnet, size, now); });
+}
+
+std::optional<Moved> Engine::take(ConnId id) {
+  return server_ ? server_->take(id) : std::nullopt;
+}
+
+ConnId Engine::adopt(Moved&& moved, Now now) {
+  return worker_ ? worker_->adopt(std::move(moved), now) : ConnId{};
+}
+
+std::vector<Post> Engine::take_post() {
+  if (client_) return {};
+  return std::exchange(server_ ? server_->post() : worker_->post(), {});
+}
+
+void Engine::deliver(const Mail& mail, Now now) {
+  if (server_) server_->deliver(mail, now);
+  if (worker_) worker_->deliver(mail, now);
+}
+
+std::uint32_t Engine::handed_to() noexcept {
+  if (client_) return 0;
+  return (server_ ? server_->sessions() : worker_->sessions()).handed_to();
+}
+
+void Engine::take_handed(Now now) noexcept {
+  if (!client_) (server_ ? server_->sessions() : worker_->sessions()).take_handed(now);
 }
 
 std::optional<ConnId> Engine::next_ready() noexcept {
-  return (client_ ? client_->carriers() : server_->carriers()).next_ready();
+  return with([](auto& e) { return core_of(e).carriers().next_ready(); });
 }
 
 std::size_t Engine::gather(ConnId id, std::span<Bytes> out, Now now) noexcept {
-  return (client_ ? client_->carriers() : server_->carriers()).gather(id, out, now.mono);
+  return with([&](auto& e) { return core_of(e).carriers().gather(id, out, now.mono); });
 }
 
 void Engine::sent(ConnId id, std::size_t bytes, Now now) noexcept {
-  (client_ ? client_->carriers() : server_->carriers()).sent(id, bytes, now.mono);
+  with([&](auto& e) { core_of(e).carriers().sent(id, bytes, now.mono); });
 }
 
 void Engine::path(ConnId id, const Path& path) noexcept {
-  (client_ ? client_->carriers() : server_->carriers()).path(id, path);
+  with([&](auto& e) { core_of(e).carriers().path(id, path); });
 }
 
 TimePoint Engine::next_wake() const noexcept {
-  return client_ ? client_->next_wake() : server_->next_wake();
+  return with([](const auto& e) { return e.next_wake(); });
 }
 
 void Engine::wake(Now now) {
-  client_ ? client_->wake(now) : server_->wake(now);
+  with([&](auto& e) { e.wake(now); });
 }
 
 std::vector<Effect> Engine::take_effects() {
-  return std::exchange(client_ ? client_->effects() : server_->effects(), {});
+  return with([](auto& e) { return std::exchange(core_of(e).effects(), {}); });
 }
 
 void Engine::stop(Now now) {
-  client_ ? client_->stop(now) : server_->stop(now);
+  with([&](auto& e) { e.stop(now); });
 }
 
 void Engine::network_changed(Now now) {
@@ -115,15 +179,15 @@ void Engine::change(const ServerChanges& changes) {
 }
 
 Report Engine::report(Now now) const {
-  return client_ ? client_->report(now) : server_->report(now);
+  return with([&](const auto& e) { return e.report(now); });
 }
 
 const Counters& Engine::counters() const noexcept {
-  return client_ ? std::as_const(*client_).counters() : std::as_const(*server_).counters();
+  return with([](auto& e) -> const Counters& { return core_of(e).counters(); });
 }
 
 void Engine::count(Drop d) noexcept {
-  (client_ ? client_->counters() : server_->counters()).drop(d);
+  with([&](auto& e) { core_of(e).counters().drop(d); });
 }
 
 }  // namespace vpnd::engine

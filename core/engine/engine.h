@@ -10,7 +10,11 @@
 //   after any call   while next_ready(): gather(), send, later sent()
 //                    take_effects(); arm a timer for next_wake(); wake() when it is due
 //
-// Not thread-safe: an engine belongs to one thread.
+// Not thread-safe: an engine belongs to one thread. A server may have several, its workers
+// (workers.h); a driver brings what they say to each other:
+//
+//   after any call   take_post() -> deliver() to whom it is for; wake the workers of handed_to(),
+//                    which then take_handed()
 
 #include <memory>
 #include <optional>
@@ -23,6 +27,7 @@
 #include "core/engine/path.h"
 #include "core/engine/settings.h"
 #include "core/engine/tun_batch.h"
+#include "core/engine/workers.h"
 #include "core/wire/offload.h"
 #include "core/wire/pool.h"
 
@@ -39,6 +44,7 @@ struct PeerReport {
   Duration next_rekey{};  // until then; zero: unknown, for it is the client who begins it
   std::uint64_t queue_drops = 0;
   crypto::Cipher cipher = crypto::Cipher::chacha20_poly1305;
+  std::uint32_t worker = 0;
 };
 
 struct Report {
@@ -50,13 +56,18 @@ struct Report {
   std::vector<PeerReport> peers;
 };
 
+// A worker's part joins that of the first one.
+void add(Report& whole, Report&& part);
+
 class ClientEngine;
 class ServerEngine;
+class WorkerEngine;
 
 class Engine {
  public:
   Engine(ClientSettings, const Room&, Entropy, Now);
-  Engine(ServerSettings, const Room&, Entropy, Now);
+  Engine(ServerSettings, const Room&, Entropy, Now, const Workers& = {});       // the first worker
+  Engine(const SessionSettings&, const Room&, const Entropy&, const Workers&);  // another
   ~Engine();
   Engine(Engine&&) noexcept;
 
@@ -90,6 +101,16 @@ class Engine {
   // keeps it; otherwise the slot may be used again. The drop is counted already.
   Drop from_tun(wire::Slot& slot, const wire::VnetHeader&, std::size_t size, Now) noexcept;
 
+  // ---- a server's workers
+  // A connection of a Move effect; nullopt: it is not to move any more.
+  std::optional<Moved> take(ConnId);
+  ConnId adopt(Moved&&, Now);
+  std::vector<Post> take_post();
+  void deliver(const Mail&, Now);
+  // Bits of workers that were given packets since the last call, and must be woken.
+  std::uint32_t handed_to() noexcept;
+  void take_handed(Now) noexcept;
+
   // ---- to the carrier
   // A connection that has something to send and nothing in flight. Each is named once, until
   // gather() was called for it: now, or when the socket has room.
@@ -116,8 +137,12 @@ class Engine {
   void count(Drop) noexcept;  // what the driver dropped: tun_write
 
  private:
-  std::unique_ptr<ClientEngine> client_;
+  template<class F>
+  decltype(auto) with(F&& act) const;
+
+  std::unique_ptr<ClientEngine> client_;  // one of these
   std::unique_ptr<ServerEngine> server_;
+  std::unique_ptr<WorkerEngine> worker_;
 };
 
 }  // namespace vpnd::engine

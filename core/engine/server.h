@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: ISC
 #pragma once
 
-// The server of one worker: who may come in, who is in, and which inner address is whose.
+// A server's first worker: who may come in, who is in and where, and which inner address is whose.
 //
 //   accepted -> opening -> (gate, time, replay) queued -> (curve work, s1) confirming -> up
+//        or, from confirming, moving: on its way to another worker
 //        any of the first three fails: draining, silent, until the one deadline of its own
 
 #include <deque>
@@ -11,24 +12,22 @@
 #include <vector>
 
 #include "core/engine/address_pool.h"
-#include "core/engine/allowed_ips.h"
-#include "core/engine/carriers.h"
-#include "core/engine/delivery.h"
-#include "core/engine/engine.h"
 #include "core/engine/half_open.h"
 #include "core/engine/rate_limiter.h"
 #include "core/engine/replay_cache.h"
+#include "core/engine/sessions.h"
 
 namespace vpnd::engine {
 
 class ServerEngine {
  public:
-  ServerEngine(ServerSettings&&, const Room&, Entropy, Now);
+  ServerEngine(ServerSettings&&, const Workers&, const Room&, Entropy, Now);
 
   std::optional<ConnId> accepted(const Endpoint& from, Now);
   void closed(ConnId, int errnum, Now);
   std::size_t received(ConnId, MutBytes stream, TunBatch&, Now);
-  Drop from_tun(wire::Slot&, const wire::VnetHeader&, std::size_t size, Now) noexcept;
+  std::optional<Moved> take(ConnId);
+  void deliver(const Mail&, Now);
   TimePoint next_wake() const noexcept;
   void wake(Now);
   void stop(Now);
@@ -36,26 +35,39 @@ class ServerEngine {
   void change(const ServerChanges&);
   Report report(Now) const;
 
-  Carriers& carriers() noexcept { return carriers_; }
-  std::vector<Effect>& effects() noexcept { return effects_; }
-  Counters& counters() noexcept { return counters_; }
-  const Counters& counters() const noexcept { return counters_; }
+  Sessions& sessions() noexcept { return here_; }
+  const Sessions& sessions() const noexcept { return here_; }
+  std::vector<Post>& post() noexcept { return post_; }
 
  private:
-  // server.cpp: connections and sessions
+  // One session, wherever it is.
+  struct Session {
+    SessionNumber number = 0;
+    std::uint32_t worker = 0;
+    std::optional<std::uint32_t> here;  // its connection; none once it has gone to its worker
+    InnerAddresses inner;
+    std::string label, name;  // see label() and peer_name()
+    Endpoint endpoint;
+  };
+  using SessionMap = std::map<wire::Identity, Session>;
+
+  // server.cpp: connections
   void hang_up(Connection&, Now);
-  void leave(Connection&, std::string_view why, Now);
   void forget_opening(Connection&, Now);
-  void close_session(Connection&, wire::CloseReason, std::string_view why, Now);
   void pin_addresses();
+  bool revoked(const wire::Identity&, const std::vector<wire::PeerEntry>& before) const;
   void due(Connection&, Now);
-  std::size_t receive_session(Connection&, MutBytes stream, TunBatch&, Now);
   bool on_event(Connection&, const wire::Channel::Received&, Now);
+
+  // server_sessions.cpp: who is in
   bool established(Connection&, Now);
-  void add_routes(const Connection&);
-  void drop_routes(const Connection&);
-  std::string label(const Connection&) const;
-  static std::string peer_name(const Connection&);
+  void supersede(const Session&, const Connection& by, Now);
+  void place(Connection&);
+  void close(const Session&, wire::CloseReason, Now);
+  void close_session(SessionMap::iterator, wire::CloseReason, std::string_view why, Now);
+  void ended(const wire::Identity&, SessionNumber, std::string_view why, Now);
+  void forget(SessionMap::iterator, std::string_view why, Now);
+  void tell_others(const Session&, const Mail&);
 
   // server_handshake.cpp: up to s1
   std::size_t read_opening(Connection&, Bytes stream, Now);
@@ -72,10 +84,11 @@ class ServerEngine {
   ServerSettings settings_;
   Entropy entropy_;
   wire::ChannelLimits limits_;
-  Counters counters_;
-  Carriers carriers_;
-  std::vector<Effect> effects_;
-  ServerRule rule_;
+  Workers workers_;
+  std::vector<Post> post_;
+  Sessions here_;
+  Carriers& carriers_;
+  Counters& counters_;
 
   HalfOpen half_open_;
   std::uint32_t draining_ = 0;
@@ -84,8 +97,9 @@ class ServerEngine {
   Bucket clock_replies_, curve_;
   std::deque<ConnId> waiting_;  // for curve work, oldest first
   AddressPool pool_;
-  AllowedIps routes_;
-  std::map<wire::Identity, std::uint32_t> sessions_;
+  SessionMap sessions_;
+  SessionNumber last_session_ = 0;
+  std::vector<std::uint32_t> load_;  // sessions, by worker
   bool stopped_ = false;
 };
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/base/addr.h"
+#include "core/engine/inner_check.h"
 #include "core/wire/channel.h"
 #include "core/wire/hello.h"
 #include "core/wire/keys.h"
@@ -63,9 +64,16 @@ struct ServerChanges {
   Address dns_v4, dns_v6;
 };
 
+// What every worker of a server knows of the sessions that it takes.
+struct SessionSettings {
+  ServerRule rule;
+  std::uint16_t kinds = wire::kKindPlain;
+};
+SessionSettings session_settings(const ServerSettings&);
+
 // The room of one worker. Smaller in tests.
 struct Room {
-  std::size_t slots = 768;                    // of the pool: 50 MB of address space at most
+  std::size_t slots = 768;  // of the pool: 50 MB of address space at most; > HandOver::kMostLent
   std::size_t queue_bytes = 2 * 1024 * 1024;  // plaintext waiting for one connection
   std::size_t batch_bytes = 256 * 1024;       // sealed and handed out by one gather()
   std::size_t copy_below = 2048;              // smaller packets share a record

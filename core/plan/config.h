@@ -89,6 +89,7 @@ struct ServerConfig : Common {
   enum class V6 : std::uint8_t { derived, off, given } v6 = V6::derived;
   std::optional<Prefix> pool_v6;  // given, or filled in once derived
   std::optional<Address> address_v6;
+  std::uint32_t queues = 0;  // of the interface, a worker each; 0: as default_queues()
   std::uint32_t max_clients = 0;
   std::uint32_t max_connections = 4096;  // of one client at a time; 0: no limit
   bool isolate = true;
@@ -100,6 +101,13 @@ struct ServerConfig : Common {
   std::optional<Address> upstream_v4, upstream_v6;  // the host's resolvers, filled in at start
   friend bool operator==(const ServerConfig&, const ServerConfig&) = default;
 };
+
+// A queue, and so a thread, for each processor, but not more than a few; a host with two has its
+// hands full with one and what the kernel does for it.
+constexpr std::uint32_t default_queues(std::uint32_t processors) noexcept {
+  return processors <= 2 ? 1 : processors > 4 ? 4 : processors;
+}
+inline constexpr std::uint32_t kMostQueues = 16;
 
 using Config = std::variant<ClientConfig, ServerConfig>;
 inline Common& common_of(Config& config) noexcept {

@@ -98,6 +98,7 @@ std::string text_of(const ClientConfig& c) {
 
 std::string text_of(const ServerConfig& c) {
   std::string out = head("server") + identity_and_log(c) + interface_section(c);
+  out += c.queues == 0 ? "queues = \"auto\"\n" : fmt::format("queues = {}\n", c.queues);
   const auto address6 = c.v6 == ServerConfig::V6::given ? c.address_v6 : std::nullopt;
   out += fmt::format(
       "\n[server]\nlisten = {}\npool = \"{}\"\naddress = \"{}\"\n"

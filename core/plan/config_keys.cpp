@@ -24,6 +24,7 @@ constexpr KnownKey kKeys[] = {
     {"identity", "key", For::both},
     {"interface", "name", For::both},
     {"interface", "mtu", For::both},
+    {"interface", "queues", For::server},
     {"interface", "fwmark", For::client},
     {"interface", "table", For::client},
     {"interface", "address", For::client},

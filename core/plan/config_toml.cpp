@@ -347,9 +347,21 @@ class Reader {
     out.dns_forward = section("dns").boolean("forward").value_or(out.dns_forward);
   }
 
+  void queues(ServerConfig& out) const {
+    const Section interface = section("interface");
+    const TomlNode* node = interface.find("queues");
+    const bool word = node != nullptr && node->kind == TomlNode::Kind::text;
+    if (word && node->text == "auto") return;
+    if (word) interface.fail("queues", "\"interface.queues\" is \"auto\" or a number");
+    if (const auto n = interface.integer("queues", 1, kMostQueues)) {
+      out.queues = static_cast<std::uint32_t>(*n);
+    }
+  }
+
   ServerConfig server() const {
     ServerConfig out;
     common(out);
+    queues(out);
     const Section server = section("server");
     listen(out, server);
     pool_v4(out, server);

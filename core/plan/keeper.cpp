@@ -40,8 +40,13 @@ const Common& Keeper::common() const noexcept {
   return common_of(config_);
 }
 
+std::uint32_t Keeper::queues() const noexcept {
+  const auto* server = std::get_if<ServerConfig>(&config_);
+  return server == nullptr || server->queues == 0 ? 1 : server->queues;
+}
+
 void Keeper::prepare() {
-  tunnel_.emplace(common().interface, std::exchange(kept_tunnel_, -1));
+  tunnel_.emplace(common().interface, std::exchange(kept_tunnel_, -1), queues());
   const auto* server = std::get_if<ServerConfig>(&config_);
   try {
     Plan plan = server != nullptr ? plan_server(*server) : client_plan(posture(), lease_);

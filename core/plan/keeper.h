@@ -106,6 +106,7 @@ class Keeper {
   const Config& config() const noexcept { return config_; }
   const Common& common() const noexcept;
   const std::vector<Endpoint>& endpoints() const noexcept { return endpoints_; }
+  std::uint32_t queues() const noexcept;  // of the tunnel
   host::Tunnel* tunnel() noexcept { return tunnel_ ? &*tunnel_ : nullptr; }
   const wire::CookieBytes& cookie() const noexcept { return cookie_; }
   bool was_up() const noexcept { return was_up_; }

@@ -16,6 +16,7 @@ using engine::ClientState;
 template<class Io>
 void fields(Io& io, to_engine::Tun& m) {
   io.number(m.kinds);
+  io.limited(m.queue, engine::kMostWorkers - 1);
 }
 template<class Io>
 void fields(Io&, to_engine::Listener&) {}
@@ -100,6 +101,7 @@ void fields(Io& io, engine::Counters& c) {
   io.number(c.handshakes);
   io.number(c.reconnects);
   io.number(c.rekeys);
+  io.number(c.handed_over);
 }
 template<class Io>
 void fields(Io& io, to_keeper::ReportHead& m) {
@@ -127,6 +129,7 @@ void fields(Io& io, engine::PeerReport& r) {
   io.duration(r.next_rekey);
   io.number(r.queue_drops);
   io.cipher(r.cipher);
+  io.limited(r.worker, engine::kMostWorkers - 1);
 }
 // As many as are said, in a message of always the same size.
 template<class Io, class T>

@@ -25,8 +25,9 @@ inline constexpr std::uint32_t kMaxEndpoints = 64;
 inline constexpr std::size_t kMostAddresses = 2 * wire::kMostLookedUp;
 
 namespace to_engine {
-struct Tun {  // with its descriptor
+struct Tun {  // with the descriptor of one of its queues
   std::uint16_t kinds = 1;
+  std::uint32_t queue = 0;  // that of the worker of the same number
 };
 struct Listener {};  // with its descriptor
 struct Dialled {     // with the connecting socket, unless errnum is not 0

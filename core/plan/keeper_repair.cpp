@@ -55,7 +55,7 @@ Actions Keeper::repair(TimePoint now, const std::string& by) {
   host::Repair done;
   try {
     if (fresh) {
-      tunnel_.emplace(name);
+      tunnel_.emplace(name, -1, queues());
       done.put_back.push_back("the device " + name);
     }
     host::Repair rest = machine_.repair(fresh ? name : "");

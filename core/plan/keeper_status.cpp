@@ -85,6 +85,7 @@ Status Keeper::status() {
   const std::uint16_t kinds = tunnel_ ? tunnel_->kinds() : wire::kKindPlain;
   out.congestion = last_head_.congestion;
   out.driver = ready_.uring ? "io_uring" : "epoll";
+  out.workers = queues();
   out.offload = offload_text(kinds);
   const host::Presence presence = machine_.check(plan_);
   out.fallbacks = fallback_texts(ready_.fallbacks, kinds, presence.tables_owned);

@@ -109,6 +109,9 @@ constexpr Count kCounts[] = {
      [](const Status& s) { return s.report.counters.reconnects; }},
     {"vpnd_rekeys_total", "Renewals of a session's keys.",
      [](const Status& s) { return s.report.counters.rekeys; }},
+    {"vpnd_handed_over_packets_total",
+     "Packets that came out of another worker's queue of the device than their client's.",
+     [](const Status& s) { return s.report.counters.handed_over; }},
     {"vpnd_host_repairs_total", "Times that something others removed from the host was put back.",
      [](const Status& s) { return std::uint64_t{s.repairs}; }},
 };

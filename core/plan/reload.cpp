@@ -88,6 +88,7 @@ const std::vector<Key<ServerConfig>>& keys_of(const ServerConfig&) {
     auto all = common_keys<C>();
     const std::vector<Key<C>> own{
         at_restart<C>("server.listen", &C::listen, &C::port, &C::bind_host),
+        at_restart<C>("interface.queues", &C::queues),
         at_restart<C>("server.pool", &C::pool_v4),
         at_restart<C>("server.address", &C::address_v4),
         at_restart<C>("server.first_lease", &C::first_lease),

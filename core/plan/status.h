@@ -33,6 +33,7 @@ struct Status {
   std::vector<std::string> addresses;  // of the interface
   unsigned mtu = 0;
   std::string driver;                  // "io_uring" or "epoll"
+  std::uint32_t workers = 1;           // of the engine, each with a queue of the interface
   std::string offload;                 // "tso4 tso6 uso", "none"
   std::string congestion;              // "bbr", "cubic"
   std::vector<std::string> fallbacks;  // what this kernel lacks and what is used instead

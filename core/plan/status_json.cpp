@@ -60,7 +60,8 @@ Json peer(const engine::PeerReport& p, WallMs at) {
           {"rtt_us", count<microseconds>(p.rtt)},
           {"rtt_min_us", count<microseconds>(p.rtt_min)},
           {"queue_drops", p.queue_drops},
-          {"cipher", cipher_name(p.cipher)}};
+          {"cipher", cipher_name(p.cipher)},
+          {"worker", p.worker}};
 }
 
 Json drops(const engine::Counters& counters) {
@@ -200,6 +201,7 @@ engine::PeerReport peer_from(const Json& j) {
   take_time<microseconds>(j, "rtt_us", p.rtt);
   take_time<microseconds>(j, "rtt_min_us", p.rtt_min);
   take(j, "queue_drops", p.queue_drops);
+  take(j, "worker", p.worker);
   std::string cipher;
   take(j, "cipher", cipher);
   for (const crypto::Cipher c : kCiphers) {
@@ -224,6 +226,7 @@ void take_report(const Json& j, engine::Report& r) {
   take(s, "rekeys", r.counters.rekeys);
   take(s, "half_open", r.half_open);
   take(s, "draining", r.draining);
+  take(part(j, "workers"), "handed_over", r.counters.handed_over);
   take(part(j, "records"), "sent", r.counters.records_sent);
   take(part(j, "records"), "received", r.counters.records_received);
   for (std::size_t i = 1; i < kDropCount; ++i) {
@@ -245,6 +248,7 @@ Status status_from(const Json& j) {
   take(part(j, "interface"), "mtu", s.mtu);
   const Json& e = part(j, "engine");
   take(e, "driver", s.driver);
+  take(part(j, "workers"), "count", s.workers);
   take(e, "offload", s.offload);
   take(e, "congestion", s.congestion);
   take(e, "fallbacks", s.fallbacks);
@@ -286,6 +290,7 @@ std::string to_json(const Status& s) {
         {"cipher_library", s.cipher_library},
         {"fallbacks", s.fallbacks}}},
       {"traffic", overall_traffic(s)},
+      {"workers", {{"count", s.workers}, {"handed_over", r.counters.handed_over}}},
       {"records", {{"sent", r.counters.records_sent}, {"received", r.counters.records_received}}},
       {"sessions", sessions(r)},
       {"drops", drops(r.counters)},

@@ -97,6 +97,7 @@ std::string drops_row(const engine::Counters& counters) {
 std::string engine_rows(const Status& s) {
   std::vector<std::string> parts;
   if (!s.driver.empty()) parts.push_back(s.driver);
+  if (s.workers > 1) parts.push_back(fmt::format("{} workers", s.workers));
   if (!s.offload.empty()) parts.push_back("tun offload " + s.offload);
   if (!s.congestion.empty()) parts.push_back(s.congestion);
   if (!s.cipher_library.empty()) parts.push_back(s.cipher_library);

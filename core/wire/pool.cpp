@@ -7,7 +7,7 @@ Slot& Slot::operator=(Slot&& o) noexcept {
   if (this != &o) {
     release();
     pool_ = std::exchange(o.pool_, nullptr);
-    index_ = o.index_;
+    memory_ = o.memory_;
     used_ = o.used_;
   }
   return *this;
@@ -15,7 +15,7 @@ Slot& Slot::operator=(Slot&& o) noexcept {
 
 MutBytes Slot::bytes() const noexcept {
   if (pool_ == nullptr) return {};
-  return {pool_->memory_.get() + std::size_t{index_} * kSlotSize, kSlotSize};
+  return {memory_, kSlotSize};
 }
 
 MutBytes Slot::packet_room() const noexcept {
@@ -26,21 +26,26 @@ MutBytes Slot::packet_room() const noexcept {
 
 void Slot::release() noexcept {
   if (pool_ == nullptr) return;
-  pool_->free_.push_back(index_);  // never grows: reserved for every slot
+  pool_->free_.push_back(memory_);  // never grows: reserved for every slot
   pool_ = nullptr;
+}
+
+void Slot::exchange(Slot& other) noexcept {
+  std::swap(memory_, other.memory_);
+  std::swap(used_, other.used_);
 }
 
 Pool::Pool(std::size_t slots)
     : slots_(slots), memory_(std::make_unique_for_overwrite<std::uint8_t[]>(slots * kSlotSize)) {
   free_.reserve(slots);
-  for (std::size_t i = slots; i > 0; --i) free_.push_back(static_cast<std::uint32_t>(i - 1));
+  for (std::size_t i = slots; i > 0; --i) free_.push_back(memory_.get() + (i - 1) * kSlotSize);
 }
 
 Slot Pool::take() noexcept {
   if (free_.empty()) return {};
-  const std::uint32_t index = free_.back();
+  std::uint8_t* memory = free_.back();
   free_.pop_back();
-  return Slot(this, index);
+  return Slot(this, memory);
 }
 
 }  // namespace vpnd::wire

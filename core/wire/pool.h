@@ -8,7 +8,8 @@
 //     0                  4 = kRecordHeader                end()
 //
 // One owner at a time: a Slot handle is move-only and goes back to its pool when dropped.
-// Not thread-safe: a pool belongs to one worker.
+// Not thread-safe: a pool belongs to one worker. What a slot holds can change pools all the same,
+// in exchange for another slot's room, so that each pool has as many as before.
 
 #include <cstddef>
 #include <memory>
@@ -30,7 +31,7 @@ class Slot {
  public:
   Slot() noexcept = default;  // none
   Slot(Slot&& o) noexcept
-      : pool_(std::exchange(o.pool_, nullptr)), index_(o.index_), used_(o.used_) {}
+      : pool_(std::exchange(o.pool_, nullptr)), memory_(o.memory_), used_(o.used_) {}
   Slot& operator=(Slot&& o) noexcept;
   Slot(const Slot&) = delete;
   Slot& operator=(const Slot&) = delete;
@@ -47,18 +48,21 @@ class Slot {
   // Room for the packet of the next entry, leaving space for the entry header and the tag.
   MutBytes packet_room() const noexcept;
   void release() noexcept;
+  // Each gets what the other holds, and stays its own pool's. Pre: neither is empty.
+  void exchange(Slot& other) noexcept;
 
  private:
   friend class Pool;
-  Slot(Pool* pool, std::uint32_t index) noexcept
-      : pool_(pool), index_(index), used_(static_cast<std::uint32_t>(kRecordHeader)) {}
+  Slot(Pool* pool, std::uint8_t* memory) noexcept
+      : pool_(pool), memory_(memory), used_(static_cast<std::uint32_t>(kRecordHeader)) {}
   Pool* pool_ = nullptr;
-  std::uint32_t index_ = 0;
+  std::uint8_t* memory_ = nullptr;  // kSlotSize bytes; of this pool's or of another's block
   std::uint32_t used_ = 0;
 };
 
 class Pool {
  public:
+  // Those that exchanged slots must all live until the last of these slots is released.
   explicit Pool(std::size_t slots);
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
@@ -70,7 +74,7 @@ class Pool {
   friend class Slot;
   std::size_t slots_;
   std::unique_ptr<std::uint8_t[]> memory_;  // untouched pages cost nothing
-  std::vector<std::uint32_t> free_;
+  std::vector<std::uint8_t*> free_;
 };
 
 }  // namespace vpnd::wire

@@ -86,7 +86,7 @@ Test(shipped, cannot_run_programs) {
 }
 
 Test(shipped, has_nothing_of_the_test_variants) {
-  for (const char* name : {"plain", "epoll", "nowall", "unowned", "deaf", "nocipher"}) {
+  for (const char* name : {"plain", "epoll", "nowall", "unowned", "deaf", "nocipher", "two"}) {
     const char* variant = variant_program(name);
     cr_assert(has_variant_symbol(variant), "%s", variant);
     cr_assert(cli::read_file(variant).find(kMark) != std::string::npos, "%s", variant);

@@ -128,10 +128,12 @@ Child Lab::start_server(const std::vector<std::string>& words, const std::string
   return started(Child(arguments, server_.fd()));
 }
 
-std::vector<std::string> Lab::server_file(const std::string& settings) {
+std::vector<std::string> Lab::server_file(const std::string& settings,
+                                          const std::string& interface) {
   const std::string config = directory_ + "/server.toml";
   std::ofstream(config) << "version = 1\nmode = \"server\"\n[identity]\nkey = \"" << key()
-                        << "\"\n[interface]\nname = \"vpns\"\n[server]\n"
+                        << "\"\n[interface]\nname = \"vpns\"\n"
+                        << interface << "\n[server]\n"
                         << settings << "\n";
   std::vector<std::string> words = {server_program, "run"};
   for (const auto& w : places("server")) words.push_back(w);
@@ -139,8 +141,8 @@ std::vector<std::string> Lab::server_file(const std::string& settings) {
   return words;
 }
 
-Child Lab::run_server(const std::string& settings) {
-  return started(Child(server_file(settings), server_.fd()));
+Child Lab::run_server(const std::string& settings, const std::string& interface) {
+  return started(Child(server_file(settings, interface), server_.fd()));
 }
 
 Child Lab::begin_client(int i, const std::vector<std::string>& options, const std::string& key_file,

@@ -55,10 +55,12 @@ class Lab {
 
   // The files that run_server() and run_client() are for, and the words that run them; written anew
   // by each call.
-  std::vector<std::string> server_file(const std::string& settings);
+  std::vector<std::string> server_file(const std::string& settings,
+                                       const std::string& interface = {});
   std::vector<std::string> client_file(const std::string& settings);
-  // `vpnd run` of a file whose section [server] has these lines; waits until it is ready.
-  Child run_server(const std::string& settings);
+  // `vpnd run` of a file whose sections [server] and [interface] have these lines; waits until it
+  // is ready.
+  Child run_server(const std::string& settings, const std::string& interface = {});
   // `vpnd run` of a file with these further lines, as client 0; waits until it is connected.
   Child run_client(const std::string& settings);
   // dnsmasq on the router, at 10.71.1.1 and 203.0.113.1; it knows that one name.

@@ -25,15 +25,15 @@ void allow_many_descriptors() {
 }
 
 // The server inherits the limit.
-Child started_server(Lab& lab) {
+Child started_server(Lab& lab, const std::string& interface) {
   allow_many_descriptors();
-  return lab.run_server(kPool);
+  return lab.run_server(kPool, interface);
 }
 
 }  // namespace
 
-LoadLab::LoadLab()
-    : server_(started_server(lab_)),
+LoadLab::LoadLab(const std::string& interface)
+    : server_(started_server(lab_, interface)),
       far_end_({kLoad, "far-end", std::to_string(kFarEndPort)}, lab_.target().fd()) {
   // Every address of the network is the client host's own, without being given to a device.
   lab_.ip(lab_.client(), "route add local 10.72.0.0/24 dev lo");

@@ -15,7 +15,8 @@ namespace vpnd::test {
 class LoadLab {
  public:
   static constexpr int kSources = 64;
-  LoadLab();
+  // `interface`: lines of that section of the server's file.
+  explicit LoadLab(const std::string& interface = {});
 
   // `load NAME` with these words besides those that say where everything is. Its figures; shown on
   // stderr as well.

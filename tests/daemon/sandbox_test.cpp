@@ -33,14 +33,18 @@ constexpr char kNone[] = "0000000000000000";
 constexpr std::uint64_t kRootKeeper = 0x10e0, kUserKeeper = 0x1000;
 constexpr std::uint64_t kDacOverride = 0x2, kDacReadSearch = 0x4;
 
-Fields status_of(pid_t pid) {
+Fields read_fields(const std::string& path) {
   Fields out;
-  std::ifstream file(fmt::format("/proc/{}/status", pid));
+  std::ifstream file(path);
   for (std::string line; std::getline(file, line);) {
     const auto colon = line.find(":\t");
     if (colon != std::string::npos) out[line.substr(0, colon)] = line.substr(colon + 2);
   }
   return out;
+}
+
+Fields status_of(pid_t pid) {
+  return read_fields(fmt::format("/proc/{}/status", pid));
 }
 
 pid_t engine_of(const Child& keeper) {
@@ -88,14 +92,20 @@ void expect_keeper(const Child& keeper, std::uint64_t capabilities) {
   cr_expect(dumps_no_core(keeper.pid()));
 }
 
-void expect_engine(const Child& keeper) {
+// Each of its threads. How many there are.
+std::size_t expect_engine(const Child& keeper) {
   const pid_t engine = engine_of(keeper);
-  const Fields f = status_of(engine);
-  for (const char* set : {"CapEff", "CapPrm", "CapInh", "CapAmb"}) expect_field(f, set, kNone);
-  expect_field(f, "NoNewPrivs", "1");
-  expect_field(f, "Seccomp", "2");
-  expect_field(f, "Uid", "65534\t65534\t65534\t65534");
+  std::size_t threads = 0;
+  for (const auto& thread : fs::directory_iterator(fmt::format("/proc/{}/task", engine))) {
+    const Fields f = read_fields(thread.path().string() + "/status");
+    for (const char* set : {"CapEff", "CapPrm", "CapInh", "CapAmb"}) expect_field(f, set, kNone);
+    expect_field(f, "NoNewPrivs", "1");
+    expect_field(f, "Seccomp", "2");
+    expect_field(f, "Uid", "65534\t65534\t65534\t65534");
+    ++threads;
+  }
   cr_expect(dumps_no_core(engine));
+  return threads;
 }
 
 bool somebody_exists() {
@@ -165,6 +175,12 @@ Test(sandbox, what_is_left_to_keeper_and_engine) {
     expect_field(status_of(engine_of(*keeper)), "CapBnd", kNone);
   }
   cr_expect_not(status_says(lab, lab.client(), "client0", "seccomp"));
+}
+
+Test(sandbox, every_worker_is_left_the_same) {
+  Lab lab;
+  Child server = lab.run_server("", "queues = 3");
+  cr_assert_eq(expect_engine(server), 3u);
 }
 
 Test(sandbox, the_same_without_a_ring) {

@@ -88,7 +88,8 @@ struct Tunnel::State {
   fake::Thing thing;
 };
 
-Tunnel::Tunnel(const std::string& name, int) : state_(std::make_unique<State>(name)) {}
+Tunnel::Tunnel(const std::string& name, int, std::uint32_t)
+    : state_(std::make_unique<State>(name)) {}
 Tunnel::Tunnel(Tunnel&&) noexcept = default;
 Tunnel& Tunnel::operator=(Tunnel&&) noexcept = default;
 Tunnel::~Tunnel() = default;
@@ -97,6 +98,9 @@ const std::string& Tunnel::name() const noexcept {
 }
 int Tunnel::descriptor() const noexcept {
   return -1;
+}
+std::vector<int> Tunnel::descriptors() const {
+  return {-1};
 }
 std::uint16_t Tunnel::kinds() const noexcept {
   return 0x1f;

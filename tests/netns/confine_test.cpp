@@ -15,7 +15,9 @@
 #include <sys/uio.h>
 
 #include <array>
+#include <atomic>
 #include <memory>
+#include <thread>
 
 #include "linux/tun.h"
 #include "tests/netns/confine_lab.h"
@@ -63,6 +65,49 @@ Test(confine, nothing_to_wait_for) {
   expect_allowed("futex wake", [=] { return futex(FUTEX_WAKE | FUTEX_PRIVATE_FLAG); });
   expect_forbidden(
       "futex wait", [=] { return futex(FUTEX_WAIT | FUTEX_PRIVATE_FLAG); }, EAGAIN);
+}
+
+// One that is started on the way makes a call when the rest of the way is done.
+Test(confine, every_thread_is_limited_alike) {
+  const auto ended = [parent = getpid()](const Call& call) {
+    return in_child([&] {
+      std::atomic<bool> running = false, limited = false;
+      long result = 0;
+      std::thread other;
+      const auto start = [&] {
+        other = std::thread([&] {
+          running = true;
+          while (!limited) {
+          }
+          result = call() < 0 ? errno : 0;
+        });
+        while (!running) {
+        }
+      };
+      if (!nl::confine_engine(parent, start).calls_limited) return kNotLimited;
+      limited = true;
+      other.join();
+      return static_cast<int>(result);
+    });
+  };
+  cr_expect_eq(ended([] { return syscall(SYS_getpid); }), 0, "it can be waited for");
+  cr_expect_eq(ended([] { return syscall(SYS_unshare, CLONE_FILES); }), kForbidden);
+}
+
+// Before any call is limited.
+Test(confine, a_thread_that_is_started_on_the_way_opens_no_file) {
+  const int opened = in_child([parent = getpid()] {
+    int result = 0;
+    const auto start = [&] {
+      const auto try_it = [&] {
+        result = open("/etc/passwd", O_RDONLY | O_CLOEXEC) < 0 ? errno : 0;
+      };
+      std::thread(try_it).join();
+    };
+    return nl::confine_engine(parent, start).files_denied ? result : kNotLimited;
+  });
+  if (opened == kNotLimited) cr_skip_test("this kernel has no Landlock");
+  cr_expect_eq(opened, EACCES);
 }
 
 Test(confine, no_other_process_can_be_touched) {

@@ -44,7 +44,7 @@ int in_confined_ring(const std::function<int(Ring&)>& body) {
   const pid_t parent = getpid();
   return test::in_child([&] {
     auto ring = Ring::make(32);
-    if (!ring || !ring->restricted()) return 123;
+    if (!ring || !ring->enable() || !ring->restricted()) return 123;
     if (!confine_engine(parent).calls_limited) return kNotLimited;
     return body(*ring);
   });

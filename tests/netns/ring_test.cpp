@@ -23,7 +23,7 @@ namespace {
 
 Ring ring_or_skip() {
   auto ring = Ring::make(32);
-  if (!ring) cr_skip_test("this kernel or container gives no io_uring");
+  if (!ring || !ring->enable()) cr_skip_test("this kernel or container gives no io_uring");
   if (!ring->restricted()) cr_skip_test("this kernel cannot restrict a ring");
   return std::move(*ring);
 }

@@ -5,10 +5,12 @@
 #include <fcntl.h>
 #include <linux/if.h>
 #include <linux/if_tun.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
@@ -16,6 +18,7 @@
 
 #include "core/base/error.h"
 #include "core/host.h"
+#include "core/wire/ip.h"
 #include "core/wire/offload.h"
 #include "linux/rtnl.h"
 #include "tests/support/netns.h"
@@ -239,4 +242,84 @@ Test(tun, carries_a_packet_each_way_with_its_offload_header) {
   std::fill_n(packet.begin(), 10, std::uint8_t{0});
   cr_assert_eq(::write(tun.fd.get(), packet.data(), static_cast<std::size_t>(n)), n);
   cr_assert_eq(ping.wait(), 0, "%s", ping.output().c_str());
+}
+
+namespace {
+
+constexpr std::uint16_t kHere = 5000;
+
+// A datagram from 10.9.0.9 to 10.9.0.2, with its offload header.
+std::array<std::uint8_t, 10 + 20 + 8> datagram(std::uint16_t from) {
+  std::array<std::uint8_t, 38> out{};
+  std::uint8_t* ip = out.data() + 10;
+  ip[0] = 0x45;
+  ip[3] = 28;
+  ip[8] = 64;
+  ip[9] = IPPROTO_UDP;
+  store_be32(ip + 12, 0x0a090009);
+  store_be32(ip + 16, 0x0a090002);
+  const MutBytes header(ip, 20);
+  store_be16(ip + 10, static_cast<std::uint16_t>(~wire::checksum_add(header)));
+  store_be16(ip + 20, from);
+  store_be16(ip + 22, kHere);
+  ip[25] = 8;
+  return out;
+}
+
+bool has_datagram_to(const Fd& queue, std::uint16_t port) {
+  std::array<std::uint8_t, 2048> room;
+  for (;;) {
+    const auto n = ::read(queue.get(), room.data(), room.size());
+    if (n < 0) return false;
+    if (n >= 38 && room[10] == 0x45 && room[19] == IPPROTO_UDP && room[32] == port >> 8 &&
+        room[33] == (port & 0xff)) {
+      return true;
+    }
+  }
+}
+
+}  // namespace
+
+// What lets most packets reach the worker of their client by themselves.
+Test(tun, a_flow_comes_out_of_the_queue_that_it_was_written_to) {
+  const Tun tun = open_tun("t0", 2);
+  cr_assert_eq(tun.more.size(), 1u);
+  raise(tun);
+  const Fd here(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  sockaddr_in at{};
+  at.sin_family = AF_INET;
+  at.sin_port = htons(kHere);
+  cr_assert_eq(::bind(here.get(), reinterpret_cast<sockaddr*>(&at), sizeof at), 0);
+  for (std::uint16_t port = 2000; port < 2020; ++port) {
+    const bool second = port % 2 != 0;
+    const Fd &used = second ? tun.more[0] : tun.fd, &other = second ? tun.fd : tun.more[0];
+    const auto packet = datagram(port);
+    cr_assert_eq(::write(used.get(), packet.data(), packet.size()), 38);
+    sockaddr_in from{};
+    socklen_t size = sizeof from;
+    std::uint8_t byte = 0;
+    cr_assert_eq(::recvfrom(here.get(), &byte, 1, 0, reinterpret_cast<sockaddr*>(&from), &size), 0);
+    cr_assert_eq(::sendto(here.get(), &byte, 1, 0, reinterpret_cast<sockaddr*>(&from), size), 1);
+    cr_assert(has_datagram_to(used, port), "%u", port);
+    cr_assert_not(has_datagram_to(other, port), "%u", port);
+  }
+}
+
+// As from one process to the next: one queue was kept, and the device with it.
+Test(tun, taken_over_by_one_queue_it_gets_the_others_anew) {
+  Tun before = open_tun("t0", 3);
+  Fd kept = before.fd.duplicate();
+  before = Tun{};
+  Netlink rt;
+  cr_assert(find_link(rt, std::string("t0")), "it is gone with the others");
+  const Tun tun = take_over_tun(std::move(kept), "t0", 2);
+  cr_assert_eq(tun.more.size(), 1u);
+  raise(tun);
+  const auto packet = datagram(2000);
+  for (const Fd* queue : {&tun.fd, &tun.more[0]}) {
+    cr_assert_eq(::write(queue->get(), packet.data(), packet.size()), 38);
+    ifreq request{};
+    cr_assert_eq(::ioctl(queue->get(), TUNGETIFF, &request), 0);
+    cr_assert_str_eq(request.ifr_name, "t0");
+  }
 }

@@ -34,18 +34,21 @@ Now Network::clock_of(const Host& h) const noexcept {
   return n;
 }
 
-Host& Network::start_server(engine::ServerSettings settings, const engine::Room& room) {
+Host& Network::start_server(engine::ServerSettings settings, const engine::Room& room,
+                            std::uint32_t workers) {
   hosts_.push_back(std::make_unique<Host>());
   server_ = hosts_.back().get();
   server_->name = "server";
   server_->server = true;
+  workers_ = {server_};
+  add_workers(engine::session_settings(settings), room, workers);
   restart_server(std::move(settings), room);
   return *server_;
 }
 
 void Network::restart_server(engine::ServerSettings settings, const engine::Room& room) {
-  server_->engine =
-      std::make_unique<engine::Engine>(std::move(settings), room, entropy(), clock_of(*server_));
+  server_->engine = std::make_unique<engine::Engine>(std::move(settings), room, entropy(),
+                                                     clock_of(*server_), as_seen_by(0));
 }
 
 Host& Network::add_client(engine::ClientSettings settings, const Endpoint& from,
@@ -73,8 +76,8 @@ void Network::reset(Link& l) {
   if (l.client != nullptr && l.client->engine) {
     l.client->engine->closed(l.client_id, ECONNRESET, clock_of(*l.client));
   }
-  if (l.accepted && server_->engine) {
-    server_->engine->closed(l.server_id, ECONNRESET, clock_of(*server_));
+  if (l.accepted && l.server->engine) {
+    l.server->engine->closed(l.server_id, ECONNRESET, clock_of(*l.server));
   }
 }
 
@@ -86,7 +89,8 @@ Link* Network::find(const Host& h, ConnId id) {
   for (auto it = links_.rbegin(); it != links_.rend(); ++it) {
     Link& l = **it;
     if (l.dead) continue;
-    if (h.server ? l.accepted && l.server_id == id : l.client == &h && l.client_id == id) {
+    if (h.server ? l.accepted && l.server == &h && l.server_id == id
+                 : l.client == &h && l.client_id == id) {
       return &l;
     }
   }
@@ -125,6 +129,7 @@ void Network::dial(Host& h, const engine::Dial& d) {
     const auto id = server_->engine->accepted(l->from, clock_of(*server_));
     if (!id) return reset(*l);
     l->accepted = true;
+    l->server = server_;
     l->server_id = *id;
     ++l->events;
     at(now_.mono + delay, [this, l] {
@@ -143,6 +148,7 @@ Link& Network::stranger(const Endpoint& from) {
   const auto id = server_->engine->accepted(from, clock_of(*server_));
   if (id) {
     l.accepted = true;
+    l.server = server_;
     l.server_id = *id;
   } else {
     l.dead = true;
@@ -161,6 +167,7 @@ void Network::say(Link& l, Bytes bytes) {
 void Network::effects(Host& h) {
   for (const engine::Effect& e : h.engine->take_effects()) {
     if (const auto* d = std::get_if<engine::Dial>(&e)) dial(h, *d);
+    if (const auto* m = std::get_if<engine::Move>(&e)) move(h, *m);
     if (const auto* k = std::get_if<engine::KeepCookie>(&e)) h.cookie = k->cookie;
     if (const auto* x = std::get_if<engine::Ended>(&e)) h.ended = *x;
     if (const auto* b = std::get_if<engine::Became>(&e)) {
@@ -236,7 +243,7 @@ void Network::read(Host& h, ConnId id, Pipe& in) {
 
 void Network::arrive(Link& l, bool to_server) {
   Pipe& in = to_server ? l.to_server : l.to_client;
-  Host* h = to_server ? server_ : l.client;
+  Host* h = to_server ? l.server : l.client;
   while (!in.flying.empty() && in.flying.front().at <= now_.mono) {
     Raw bytes = std::move(in.flying.front().bytes);
     in.flying.pop_front();
@@ -246,6 +253,10 @@ void Network::arrive(Link& l, bool to_server) {
     for (const Bytes part : {Bytes(bytes).first(cut), Bytes(bytes).subspan(cut)}) {
       in.unread.insert(in.unread.end(), part.begin(), part.end());
       if (h != nullptr && !l.dead) read(*h, to_server ? l.server_id : l.client_id, in);
+      if (to_server) {
+        effects(*h);  // it may be another worker's now
+        h = l.server;
+      }
     }
     if (h == nullptr) {
       l.heard.insert(l.heard.end(), in.unread.begin(), in.unread.end());
@@ -261,7 +272,7 @@ void Network::arrive(Link& l, bool to_server) {
     h->engine->closed(to_server ? l.server_id : l.client_id, 0, clock_of(*h));
     // Both have let go: the driver on this side closes as well.
     l.dead = true;
-    Host* other = to_server ? l.client : server_;
+    Host* other = to_server ? l.client : l.server;
     if (other != nullptr && other->engine) {
       other->engine->closed(to_server ? l.client_id : l.server_id, 0, clock_of(*other));
     }
@@ -277,17 +288,19 @@ void Network::arrivals() {
     if (!l.dead && !l.client_stopped) arrive(l, false);
     if (l.dead) continue;
     if (l.client_blocked && l.client != nullptr && l.client->engine) flush(*l.client, l);
-    if (l.server_blocked && server_->engine) flush(*server_, l);
+    if (l.server_blocked && l.server->engine) flush(*l.server, l);
   }
 }
 
 void Network::pump() {
-  for (std::size_t i = 0; i < hosts_.size(); ++i) {
-    Host& h = *hosts_[i];
-    if (!h.engine) continue;
-    effects(h);
-    drain_ready(h);
-  }
+  do {
+    for (std::size_t i = 0; i < hosts_.size(); ++i) {
+      Host& h = *hosts_[i];
+      if (!h.engine) continue;
+      effects(h);
+      drain_ready(h);
+    }
+  } while (mail());
 }
 
 void Network::wake_due() {

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "core/engine/engine.h"
+#include "core/engine/hand_over.h"
 
 namespace vpnd::sim {
 
@@ -37,6 +38,7 @@ struct Pipe {
 
 struct Link {
   Host* client = nullptr;  // nullptr: a stranger
+  Host* server = nullptr;  // the worker that has it
   ConnId client_id, server_id;
   bool accepted = false, dead = false;
   unsigned events = 0;  // to come, that name it
@@ -68,7 +70,7 @@ class Network {
  public:
   explicit Network(unsigned seed);
 
-  Host& start_server(engine::ServerSettings, const engine::Room& = {});
+  Host& start_server(engine::ServerSettings, const engine::Room& = {}, std::uint32_t workers = 1);
   Host& add_client(engine::ClientSettings, const Endpoint& from, const engine::Room& = {});
   void kill(Host&);  // no goodbye: all its connections are reset, its engine is gone
   void restart_server(engine::ServerSettings, const engine::Room& = {});
@@ -84,8 +86,10 @@ class Network {
 
   Now now() const noexcept { return now_; }
   Host& server() noexcept { return *server_; }
-  Link* live_link(const Host& client);  // its newest that is accepted
-  void reset_links();                   // RST to everybody
+  Host& worker(std::uint32_t i) noexcept { return *workers_.at(i); }  // the first is the server
+  engine::Report server_report() const;                               // of all workers
+  Link* live_link(const Host& client);                                // its newest that is accepted
+  void reset_links();                                                 // RST to everybody
   std::mt19937& random() noexcept { return random_; }
   Entropy entropy();
 
@@ -101,6 +105,10 @@ class Network {
   void at(TimePoint, std::function<void()>);
   void effects(Host&);
   void dial(Host&, const engine::Dial&);
+  void add_workers(const engine::SessionSettings&, const engine::Room&, std::uint32_t count);
+  engine::Workers as_seen_by(std::uint32_t worker);
+  void move(Host&, const engine::Move&);
+  bool mail();  // false: there was none
   void drain_ready(Host&);
   void flush(Host&, Link&);
   void arrive(Link&, bool to_server);
@@ -114,8 +122,10 @@ class Network {
 
   std::mt19937 random_;
   Now now_;
+  std::vector<std::vector<std::unique_ptr<engine::HandOver>>> hand_overs_;  // from, to
   std::vector<std::unique_ptr<Host>> hosts_;
   Host* server_ = nullptr;
+  std::vector<Host*> workers_;
   std::vector<std::unique_ptr<Link>> links_;
   std::multimap<TimePoint, std::function<void()>> events_;
   engine::TunBatch batch_;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: ISC
 #include <criterion/criterion.h>
 
-#include "core/wire/key_issue.h"
 #include "tests/sim/world.h"
 
 namespace vpnd::sim {
@@ -156,48 +155,6 @@ Test(sharing, each_endpoint_is_tried_and_a_change_of_network_is_followed) {
 }
 
 // ---- mode P
-
-struct PublicMode {
-  wire::ServerKey server{test_key(40), test_key(41)};
-  std::vector<wire::PeerEntry> peers;
-
-  wire::ClientKey add(const std::string& name, std::uint8_t seed,
-                      std::optional<Address> address = {}) {
-    wire::ClientKey key{crypto::public_key(server.secret), server.access.clone(), test_key(seed),
-                        test_key(static_cast<std::uint8_t>(seed + 1))};
-    wire::PeerEntry entry;
-    entry.name = name;
-    entry.key = crypto::public_key(key.secret);
-    entry.psk = key.psk.clone();
-    entry.address = address;
-    peers.push_back(std::move(entry));
-    return key;
-  }
-  std::vector<wire::PeerEntry> list() const {
-    std::vector<wire::PeerEntry> copy;
-    for (const auto& p : peers) {
-      wire::PeerEntry e;
-      e.name = p.name;
-      e.key = p.key;
-      e.psk = p.psk.clone();
-      e.address = p.address;
-      copy.push_back(std::move(e));
-    }
-    return copy;
-  }
-  engine::ServerSettings settings() const {
-    engine::ServerSettings s = server_settings();
-    s.identity = wire::server_identity(
-        wire::ServerKey{server.secret.clone(), server.access.clone()}, list(), "key");
-    return s;
-  }
-};
-
-engine::ClientSettings client_with(wire::ClientKey&& key) {
-  engine::ClientSettings s = client_settings(1);
-  s.identity = wire::client_identity(std::move(key), "key");
-  return s;
-}
 
 Test(sharing, named_clients_have_their_pinned_addresses_until_they_are_revoked) {
   Network net(7);

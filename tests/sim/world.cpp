@@ -108,9 +108,48 @@ bool is_up(const Host& h) {
 
 bool joined(Network& net, const Host& h) {
   if (!is_up(h) || !net.server().engine) return false;
-  const auto peers = net.server().engine->report(net.now()).peers;
+  const auto peers = net.server_report().peers;
   return std::ranges::any_of(
       peers, [&](const auto& p) { return p.inner_v4 == h.lease.client_v4.address; });
+}
+
+wire::ClientKey PublicMode::add(const std::string& name, std::uint8_t seed,
+                                std::optional<Address> address) {
+  wire::ClientKey key{crypto::public_key(server.secret), server.access.clone(), test_key(seed),
+                      test_key(static_cast<std::uint8_t>(seed + 1))};
+  wire::PeerEntry entry;
+  entry.name = name;
+  entry.key = crypto::public_key(key.secret);
+  entry.psk = key.psk.clone();
+  entry.address = address;
+  peers.push_back(std::move(entry));
+  return key;
+}
+
+std::vector<wire::PeerEntry> PublicMode::list() const {
+  std::vector<wire::PeerEntry> copy;
+  for (const auto& p : peers) {
+    wire::PeerEntry e;
+    e.name = p.name;
+    e.key = p.key;
+    e.psk = p.psk.clone();
+    e.address = p.address;
+    copy.push_back(std::move(e));
+  }
+  return copy;
+}
+
+engine::ServerSettings PublicMode::settings() const {
+  engine::ServerSettings s = server_settings();
+  s.identity = wire::server_identity(wire::ServerKey{server.secret.clone(), server.access.clone()},
+                                     list(), "key");
+  return s;
+}
+
+engine::ClientSettings client_with(wire::ClientKey&& key) {
+  engine::ClientSettings s = client_settings(1);
+  s.identity = wire::client_identity(std::move(key), "key");
+  return s;
 }
 
 }  // namespace vpnd::sim

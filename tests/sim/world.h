@@ -33,4 +33,16 @@ bool is_up(const Host&);
 // Both sides agree that it is up: the client's confirmation has reached the server.
 bool joined(Network&, const Host&);
 
+// A server with a key of its own, and clients that have one each.
+struct PublicMode {
+  wire::ServerKey server{test_key(40), test_key(41)};
+  std::vector<wire::PeerEntry> peers;
+
+  wire::ClientKey add(const std::string& name, std::uint8_t seed,
+                      std::optional<Address> address = {});
+  std::vector<wire::PeerEntry> list() const;
+  engine::ServerSettings settings() const;
+};
+engine::ClientSettings client_with(wire::ClientKey&&);
+
 }  // namespace vpnd::sim

@@ -33,6 +33,7 @@ constexpr Case kCases[] = {
     {"identity.key", "\"other\"", "\"\"", 0, "\"identity.key\" is empty"},
     {"interface.name", "\"vpn7\"", "\"a/b\"", 0, "\"a/b\" cannot be the name of an interface"},
     {"interface.mtu", "1400", "1279", 0, "\"interface.mtu\" must be from 1280 to 65535, not 1279"},
+    {"interface.queues", "2", "17", 0, "\"interface.queues\" must be from 1 to 16, not 17"},
     {"interface.fwmark", "7", "0", 0, "\"interface.fwmark\" must be from 1 to 4294967295, not 0"},
     {"interface.table", "7", "254", 0, "tables 252 to 255 are the system's own"},
     {"interface.address", "\"10.0.0.7\"", "\"fd00::1\"", 0, "fd00::1 is not an IPv4 address"},
@@ -87,7 +88,7 @@ constexpr Case kCases[] = {
 };
 
 bool of_server(const std::string& key) {
-  return key.starts_with("server.") || key == "dns.forward";
+  return key.starts_with("server.") || key == "dns.forward" || key == "interface.queues";
 }
 
 // A file with that key on a line of its own.

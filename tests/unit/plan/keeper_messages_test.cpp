@@ -33,6 +33,7 @@ engine::PeerReport row() {
   r.next_rekey = std::chrono::seconds(79);
   r.queue_drops = 7;
   r.cipher = crypto::Cipher::aes256_gcm;
+  r.worker = 3;
   return r;
 }
 
@@ -40,6 +41,7 @@ std::vector<ToKeeper> all_to_keeper() {
   to_keeper::ReportHead head;
   head.report.server = true;
   head.report.counters.drops[3] = 9;
+  head.report.counters.handed_over = 11;
   head.rows = 3;
   return {to_keeper::Ready{true, 5},
           engine::Dial{{3, 4}, 5},
@@ -58,7 +60,7 @@ std::vector<ToKeeper> all_to_keeper() {
 }
 
 std::vector<ToEngine> all_to_engine() {
-  return {to_engine::Tun{0x1f},
+  return {to_engine::Tun{0x1f, 3},
           to_engine::Listener{},
           to_engine::Dialled{{1, 2}, 111},
           to_engine::Peers{},

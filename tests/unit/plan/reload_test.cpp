@@ -51,6 +51,7 @@ Test(reload, keys_take_effect_or_wait) {
   expect_change(kServer, "server.pool = \"10.9.0.0/24\"\n", {},
                 {"server.pool", "server.address", "server.first_lease"});
   expect_change(kServer, "server.listen = \"*:444\"\n", {}, {"server.listen"});
+  expect_change(kServer, "interface.queues = 3\n", {}, {"interface.queues"});
   cr_expect(change(kClient, kServer) == (plan::ConfigChange{{}, {"mode"}}));
 }
 

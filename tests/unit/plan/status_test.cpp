@@ -109,10 +109,13 @@ Status random_status(std::mt19937_64& rng) {
   r.draining = static_cast<std::uint32_t>(rng());
   for (std::size_t i = 1; i < kDropCount; ++i) r.counters.drops[i] = rng();
   r.counters.sent = {rng(), rng()};
+  r.counters.handed_over = rng();
+  s.workers = static_cast<std::uint32_t>(rng() % 16);
   r.peers.resize(rng() % 4);
   for (auto& p : r.peers) {
     p.inner_v6 = address("fd00::5");
     p.queue_drops = rng();
+    p.worker = static_cast<std::uint32_t>(rng() % 16);
     p.cipher = static_cast<crypto::Cipher>(1u << rng() % 3);
     p.rtt = std::chrono::microseconds(rng() % 1'000'000'000);
     p.rtt_min = std::chrono::microseconds(rng() % 1'000'000'000);

@@ -37,7 +37,6 @@ Test(toml, a_mistyped_key_is_named_with_its_place) {
 
 Test(toml, keys_that_nothing_obeys_are_refused) {
   expect(kClient + "[split]\n", "home.toml:4:2: unknown key");
-  expect(kClient + "[interface]\nqueues = 2\n", "home.toml:5:1: unknown key \"queues\"");
 }
 
 Test(toml, the_kill_switch_has_four_modes) {
@@ -55,10 +54,23 @@ Test(toml, the_kill_switch_has_four_modes) {
          "\"off\", not \"allways\" (did you mean \"always\"?)");
 }
 
+Test(toml, by_default_there_are_few_queues_and_on_two_processors_one) {
+  for (const auto& [processors, queues] :
+       {std::pair(0u, 1u), {1u, 1u}, {2u, 1u}, {3u, 3u}, {4u, 4u}, {5u, 4u}, {64u, 4u}}) {
+    cr_assert_eq(default_queues(processors), queues, "%u", processors);
+  }
+  const auto queues = [](const std::string& value) {
+    const std::string text = kServer + "[interface]\nqueues = " + value + "\n";
+    return std::get<ServerConfig>(config_from_toml(text, "home.toml")).queues;
+  };
+  cr_assert(queues("\"auto\"") == 0 && queues("1") == 1 && queues("16") == 16);
+}
+
 Test(toml, keys_of_the_other_role) {
   expect(kClient + "[server]\n", "home.toml:4:2: \"server\" is for a server only");
   expect(kServer + "[routing]\n", "home.toml:3:2: \"routing\" is for a client only");
   expect(kServer + "[interface]\nfwmark = 1\n", "home.toml:4:1: \"fwmark\" is for a client only");
+  expect(kClient + "[interface]\nqueues = 2\n", "home.toml:5:1: \"queues\" is for a server only");
   expect("timeout = \"1s\"\n" + kServer, "home.toml:1:1: \"timeout\" is for a client only");
 }
 
@@ -106,6 +118,9 @@ Test(toml, types_and_ranges) {
   expect(kServer + "[server]\nisolate = 1\n",
          "home.toml:4:11: \"server.isolate\" must be true or false, not an integer");
   expect(kServer + "[server]\nmax_clients = -1\n", "home.toml:4:15:");
+  expect(kServer + "[interface]\nqueues = 0\n", "home.toml:4:10:");
+  expect(kServer + "[interface]\nqueues = \"all\"\n",
+         "home.toml:4:10: \"interface.queues\" is \"auto\" or a number");
   expect(kServer + "[server]\next_ip = \"x\"\n", "home.toml:4:10: \"x\" is not an IP address");
 }
 
@@ -326,6 +341,7 @@ ServerConfig random_server(Random& r) {
     c.address_v6 = r.v6();
     c.pool_v6 = Prefix{*c.address_v6, 64}.masked();
   }
+  c.queues = r.below(17);
   c.max_clients = r.below(1000);
   c.max_connections = r.below(1000);
   c.isolate = r.coin();

@@ -62,6 +62,20 @@ Test(pool, release_twice_is_release_once) {
   cr_assert(a.packet_room().empty());
 }
 
+Test(pool, what_slots_hold_can_change_pools) {
+  Pool one(1), other(1);
+  Slot a = one.take(), b = other.take();
+  const std::uint8_t *of_a = a.bytes().data(), *of_b = b.bytes().data();
+  a.set_end(100);
+  a.exchange(b);
+  cr_assert_eq(a.bytes().data(), of_b);
+  cr_assert_eq(b.bytes().data(), of_a);
+  cr_assert(a.end() == kRecordHeader && b.end() == 100u);
+  b.release();
+  cr_assert(one.free_slots() == 0u && other.free_slots() == 1u, "each goes to its own pool");
+  cr_assert_eq(other.take().bytes().data(), of_a);
+}
+
 Test(pool, a_fresh_slot_has_room_for_the_longest_packet) {
   Pool pool(1);
   Slot s = pool.take();

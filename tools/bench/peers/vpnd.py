@@ -12,7 +12,7 @@ from pathlib import Path
 from peers import ROOT, Peer
 
 PORT = 443
-VARIANTS = ("plain", "epoll", "nocipher")
+VARIANTS = ("plain", "epoll", "nocipher", "two")
 
 
 class Vpnd(Peer):
