@@ -17,13 +17,19 @@
 #include "bsd/system.h"
 #include "core/base/event.h"
 #include "core/host.h"
+#include "core/plan/state_names.h"
 #include "crypto/random.h"
 
 namespace vpnd::host {
 namespace {
 
 // Before anything is changed: what this port does not have must not look as if it were done.
-void refuse_what_is_not_here(const plan::Common& c) {
+void refuse_what_is_not_here(const plan::Config& config) {
+  const auto* server = std::get_if<plan::ServerConfig>(&config);
+  if (server != nullptr && server->queues > 1) {
+    throw config_error("interface.queues: the device has one queue on this system");
+  }
+  const plan::Common& c = plan::common_of(config);
   if (c.metrics_socket.empty() && c.metrics_textfile.empty()) return;
   throw config_error("metrics.socket and metrics.textfile do not exist on this system",
                      "Leave them out, and ask \"vpnd metrics\" for what they would hold.");
@@ -39,10 +45,8 @@ std::optional<gid_t> control_group(const plan::Common& common) {
 std::vector<Endpoint> open_server(plan::ServerConfig& c, bool has_v6, bsd::StateDir& state,
                                   bsd::KeeperFiles& files) {
   files.lease_secret = state.lease_secret();
-  bsd::fill_v6(c, files.lease_secret, has_v6);
+  plan::settle_v6(c, has_v6, [&] { return bsd::pool_v6_of(files.lease_secret); });
   bsd::announce_resolvers(c);
-  if (c.queues > 1) throw config_error("interface.queues: the device has one queue on this system");
-  c.queues = 1;
   c.listen = bsd::listen_endpoints(c, has_v6);
   files.listeners = bsd::open_listeners(c.listen);
   return c.listen;
@@ -138,7 +142,7 @@ Exit run(plan::Config config, const Places& places, const Caution& caution, bsd:
 Exit keep(const plan::Config& config, const Places& places, const Caution& caution,
           const ReadAgain& read_again) {
   plan::Config copy = config;
-  refuse_what_is_not_here(plan::common_of(copy));
+  refuse_what_is_not_here(copy);
   crypto::init();
   bsd::KeeperFiles files;
   files.read_again = read_again.read;

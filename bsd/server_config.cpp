@@ -6,7 +6,6 @@
 #include <thread>
 
 #include "bsd/socket.h"
-#include "bsd/state_dir.h"
 #include "core/base/error.h"
 #include "core/base/log.h"
 #include "core/host.h"
@@ -45,17 +44,6 @@ std::vector<Endpoint> listen_endpoints(const plan::ServerConfig& c, bool has_v6)
     if (every && std::ranges::none_of(out, same_port)) out.push_back({Address(), e.port});
   }
   return out;
-}
-
-void fill_v6(plan::ServerConfig& c, const Fd& lease_secret, bool has_v6) {
-  using V6 = plan::ServerConfig::V6;
-  if (!has_v6) c.v6 = V6::off;
-  if (c.v6 != V6::derived) return;
-  c.pool_v6 = pool_v6_of(lease_secret);
-  ByteArray<16> own{};
-  std::ranges::copy(c.pool_v6->address.bytes(), own.begin());
-  own[15] = 1;
-  c.address_v6 = Address::v6(own);
 }
 
 void announce_resolvers(plan::ServerConfig& c) {

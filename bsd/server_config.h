@@ -14,9 +14,6 @@ namespace vpnd::bsd {
 // Throws Error: a name does not resolve.
 std::vector<Endpoint> listen_endpoints(const plan::ServerConfig&, bool has_v6);
 
-// The pool of IPv6 that is derived from the lease secret; none without IPv6. Throws Error.
-void fill_v6(plan::ServerConfig&, const Fd& lease_secret, bool has_v6);
-
 // Nothing can send a client's look-ups on here: it is told of this host's own resolvers instead of
 // our address. A server that has none that others can ask says so.
 void announce_resolvers(plan::ServerConfig&);

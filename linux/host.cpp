@@ -14,6 +14,7 @@
 
 #include "core/base/event.h"
 #include "core/plan/resolv_conf.h"
+#include "core/plan/state_names.h"
 #include "crypto/random.h"
 #include "linux/apply.h"
 #include "linux/confine.h"
@@ -42,17 +43,6 @@ std::vector<Endpoint> listen_endpoints(const plan::ServerConfig& c, bool v6) {
   return {{v6 ? Address::v6(ByteArray<16>{}) : Address(), c.port}};
 }
 
-void fill_v6(plan::ServerConfig& c, const Fd& lease_secret, bool v6) {
-  using V6 = plan::ServerConfig::V6;
-  if (!v6) c.v6 = V6::off;
-  if (c.v6 != V6::derived) return;
-  c.pool_v6 = nl::derived_pool_v6(lease_secret);
-  ByteArray<16> own{};
-  std::ranges::copy(c.pool_v6->address.bytes(), own.begin());
-  own[15] = 1;
-  c.address_v6 = Address::v6(own);
-}
-
 void announce_resolver(plan::ServerConfig& c) {
   if (!c.push_dns.empty() || !c.dns_forward) return;
   plan::use_resolvers(c, resolvers());
@@ -66,7 +56,7 @@ std::vector<Endpoint> open_server(plan::ServerConfig& c, Machine& machine, nl::S
                                   nl::KeeperFiles& files, nl::Kept& kept) {
   files.lease_secret = state.lease_secret();
   const bool v6 = machine.has_v6();
-  fill_v6(c, files.lease_secret, v6);
+  plan::settle_v6(c, v6, [&] { return nl::derived_pool_v6(files.lease_secret); });
   announce_resolver(c);
   if (c.queues == 0) c.queues = nl::default_queues();
   auto given = files.service.take_listeners();

@@ -38,4 +38,15 @@ Prefix derived_pool_v6(Bytes lease_secret) {
   return {Address::v6(address), 64};
 }
 
+void settle_v6(ServerConfig& c, bool has_v6, const std::function<Prefix()>& derived) {
+  using V6 = ServerConfig::V6;
+  if (!has_v6) c.v6 = V6::off;
+  if (c.v6 != V6::derived) return;
+  c.pool_v6 = derived();
+  ByteArray<16> own{};
+  std::ranges::copy(c.pool_v6->address.bytes(), own.begin());
+  own[15] = 1;
+  c.address_v6 = Address::v6(own);
+}
+
 }  // namespace vpnd::plan

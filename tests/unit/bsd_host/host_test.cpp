@@ -293,10 +293,14 @@ Test(bsd_host, what_is_not_here_says_so) {
     cr_assert(contains(e.what(), "on this system"), "%s", e.what());
     cr_assert(!e.remedy().empty());
   }
-  plan::ServerConfig config = bench.server();
-  config.metrics_textfile = "/tmp/x";
-  const Error e = thrown([&] { (void)host::keep(config, bench.places, {}); });
-  cr_assert_eq(static_cast<int>(e.code()), static_cast<int>(Exit::config));
+  plan::ServerConfig metrics = bench.server(), queues = bench.server();
+  metrics.metrics_textfile = "/tmp/x";
+  queues.queues = 2;
+  for (const plan::ServerConfig& config : {metrics, queues}) {
+    const Error e = thrown([&] { (void)host::keep(config, bench.places, {}); });
+    cr_assert_eq(static_cast<int>(e.code()), static_cast<int>(Exit::config));
+    cr_assert(contains(e.what(), "on this system"), "%s", e.what());
+  }
   cr_assert(!host::journal_listens());
   cr_assert_eq(host::log_prefix(Level::error), "");
 }

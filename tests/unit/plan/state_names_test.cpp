@@ -37,3 +37,17 @@ Test(state_names, a_secret_gives_one_unique_local_prefix) {
   cr_assert(pool == derived_pool_v6(secret));
   cr_assert(pool != derived_pool_v6(other));
 }
+
+Test(state_names, only_a_derived_pool_is_derived) {
+  const Prefix pool = Prefix::parse("fd01:2:3:4::/64").value();
+  const auto derive = [&pool] { return pool; };
+  ServerConfig derived, without, given;
+  given.v6 = ServerConfig::V6::given;
+  settle_v6(derived, true, derive);
+  cr_assert(derived.pool_v6 == pool);
+  cr_assert(derived.address_v6 == Address::parse("fd01:2:3:4::1"));
+  settle_v6(without, false, derive);
+  cr_assert(without.v6 == ServerConfig::V6::off && !without.pool_v6 && !without.address_v6);
+  settle_v6(given, true, derive);
+  cr_assert(!given.pool_v6, "the file's own stays");
+}
