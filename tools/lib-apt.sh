@@ -3,10 +3,6 @@
 # apt with package lists of its own: for sources, and for what is newer than this machine's release.
 # Nothing is installed, and the machine's own lists stay as they are. Sourced, not run.
 
-# Of functions that fetch: neither a fault of ours nor of the machine's; there is no way to it.
-# shellcheck disable=SC2034  # used by the scripts that source this file
-NOT_TO_BE_HAD=75
-
 # The mirrors of Debian's main archive among this machine's package sources, in whichever form these
 # are written: apt reads them. What an archive says of itself counts; where nothing was fetched yet,
 # it is known by the name of this machine's release.

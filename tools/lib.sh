@@ -2,6 +2,10 @@
 # shellcheck shell=bash
 # Shared by tools/run-demo, tools/run-tests and .ci/run; sourced, not run.
 
+# How something ends that could not be had: neither a fault of ours nor of the machine's.
+# shellcheck disable=SC2034  # used by the scripts that source this file
+NOT_TO_BE_HAD=75
+
 # What the program needs to be built, what the tests need on top, and what only CI needs.
 # shellcheck disable=SC2034  # used by the scripts that source this file
 BUILD_PACKAGES=(g++ cmake ninja-build pkgconf ccache libmnl-dev libnftnl-dev libsodium-dev
