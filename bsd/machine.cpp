@@ -128,7 +128,12 @@ void Machine::replace(plan::Applied& applied, const plan::Plan&, const plan::Pla
 }
 
 unsigned Machine::changes() const noexcept {
-  return state_->current == nullptr ? 0 : static_cast<unsigned>(state_->current->objects().size());
+  if (state_->current == nullptr) return 0;
+  const bool dns_set = dns_is_set(state_->network.dns());
+  return static_cast<unsigned>(
+      std::ranges::count_if(state_->current->objects(), [&](const bsd::Object& object) {
+        return dns_set || !std::holds_alternative<plan::Resolver>(object);
+      }));
 }
 
 Presence Machine::check(const plan::Plan&) {
@@ -136,6 +141,7 @@ Presence Machine::check(const plan::Plan&) {
   out.dns = state_->network.dns();
   if (state_->current == nullptr) return out;
   for (const bsd::Object& object : state_->current->objects()) {
+    if (!dns_is_set(out.dns) && std::holds_alternative<plan::Resolver>(object)) continue;
     ++out.made;
     if (state_->network.present(object)) {
       ++out.present;

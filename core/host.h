@@ -57,6 +57,11 @@ class Tunnel {
   std::unique_ptr<State> state_;
 };
 
+// By the text of Presence::dns. Resolvers that could not be set are none of the changes made.
+inline bool dns_is_set(std::string_view dns) noexcept {
+  return !dns.empty() && !dns.starts_with("not set");
+}
+
 // Of the changes of a plan: how many there are, and which are gone.
 struct Presence {
   unsigned made = 0, present = 0;

@@ -77,16 +77,22 @@ void changes(const plan::Status& s, Findings& out) {
                    {}});
     return;
   }
-  out.push_back(
-      {"leaks.changes",
-       problem,
-       fmt::format("{} changes made, {} in place; missing: {}", s.changes_made, s.changes_present,
-                   fmt::join(s.missing, "; ")),
-       s.repairs_rest
-           ? "somebody removes them again and again, and vpnd has stopped putting them back: see "
-             "conflicts and managers above"
-           : "vpnd puts them back by itself; if it does not, start the tunnel anew",
-       {}});
+  const auto of_resolvers = [](const std::string& line) { return line.starts_with("~ dns"); };
+  const char* what_to_do =
+      std::ranges::all_of(s.missing, of_resolvers)
+          ? "another program has written the resolver file since, and vpnd leaves that to it: "
+            "start "
+            "the tunnel anew to have its resolvers named there again"
+      : s.repairs_rest
+          ? "somebody removes them again and again, and vpnd has stopped putting them back: see "
+            "conflicts and managers above"
+          : "vpnd puts them back by itself; if it does not, start the tunnel anew";
+  out.push_back({"leaks.changes",
+                 problem,
+                 fmt::format("{} changes made, {} in place; missing: {}", s.changes_made,
+                             s.changes_present, fmt::join(s.missing, "; ")),
+                 what_to_do,
+                 {}});
 }
 
 // By which device the kernel would send it; empty: it refuses.
@@ -112,6 +118,14 @@ Finding way_of(const Patient& p, Netlink& rt, const char* id, const Address& to,
 }
 
 Finding names(const Patient& p, Netlink& rt) {
+  if (!p.running->dns_set) {
+    return {"leaks.dns",
+            note,
+            fmt::format("the resolvers are {}", p.running->dns),
+            "look-ups go into the tunnel all the same; run systemd-resolved, let vpnd write "
+            "/etc/resolv.conf, or turn this off: mode = \"off\" under [dns]",
+            {}};
+  }
   std::vector<std::string> past;
   for (const Address& a : plan::askable(plan::nameservers(read_text(kResolverFile)))) {
     const std::string device = device_to(rt, a);

@@ -212,7 +212,12 @@ void Machine::replace(plan::Applied& applied, const plan::Plan&, const plan::Pla
 }
 
 unsigned Machine::changes() const noexcept {
-  return state_->current == nullptr ? 0 : static_cast<unsigned>(state_->current->changes.size());
+  if (state_->current == nullptr) return 0;
+  const bool dns_set = dns_is_set(state_->host.dns());
+  return static_cast<unsigned>(
+      std::ranges::count_if(state_->current->changes, [&](const Change& c) {
+        return dns_set || !std::holds_alternative<nl::DnsServers>(c.object);
+      }));
 }
 
 Presence Machine::check(const plan::Plan&) {
@@ -222,6 +227,7 @@ Presence Machine::check(const plan::Plan&) {
   out.tables_owned = *state_->tables_owned;
   out.dns = state_->host.dns();
   for (const Change& c : state_->current->changes) {
+    if (!dns_is_set(out.dns) && std::holds_alternative<nl::DnsServers>(c.object)) continue;
     ++out.made;
     if (state_->host.present(c.object)) {
       ++out.present;

@@ -96,7 +96,7 @@ Status Keeper::status() {
   out.repairs_rest = rests_;
   out.last_repair = last_repair_;
   out.dns = presence.dns;
-  out.dns_set = !presence.dns.empty() && !presence.dns.starts_with("not set");
+  out.dns_set = host::dns_is_set(presence.dns);
   out.warnings = warnings_of(out);
   return out;
 }

@@ -101,4 +101,11 @@ Test(dns, what_cannot_be_set_does_not_keep_the_tunnel_down) {
   const Finished status = b.lab.vpnd(b.lab.client(), "client0", {"status"});
   cr_assert(status.output.find("dns         not set: ") != std::string::npos, "%s",
             status.output.c_str());
+  // Nobody has removed what never was.
+  cr_assert(status.output.find("missing") == std::string::npos, "%s", status.output.c_str());
+  const Finished doctor = b.lab.vpnd(b.lab.client(), "client0", {"doctor"});
+  cr_assert(doctor.output.find("all of them in place") != std::string::npos, "%s",
+            doctor.output.c_str());
+  cr_assert(doctor.output.find("the resolvers are not set: ") != std::string::npos, "%s",
+            doctor.output.c_str());
 }

@@ -92,7 +92,8 @@ Test(look, status_is_by_its_schema_while_traffic_flows) {
     cr_assert_gt(j["traffic"][way].get<std::uint64_t>(), 1'000'000u, "%s", json.c_str());
     const std::size_t present = j["changes"]["present"], missing = j["changes"]["missing"].size();
     cr_assert_eq(j["changes"]["made"].get<std::size_t>(), present + missing);
-    cr_assert_eq(j["warnings"].empty(), missing == 0, "%s", json.c_str());
+    const bool in_order = missing == 0 && (j["dns_set"] == true || j["dns"] == "");
+    cr_assert_eq(j["warnings"].empty(), in_order, "%s", json.c_str());
     cr_assert_eq(j["peers"].size(), 1u);
   }
   const auto j = nlohmann::json::parse(own);
@@ -140,7 +141,12 @@ Test(look, what_is_not_by_the_schema_is_refused) {
 Test(look, status_names_who_removed_what) {
   Lab lab;
   const Child server = lab.start_server(), client = lab.start_client();
-  lab.ip(lab.client(), "rule del priority 30001");
+  // It waits for more to do: the name of one that has ended at once may not be found.
+  const std::string words = temporary_directory() + "/words";
+  cr_assert_eq(::mkfifo(words.c_str(), 0600), 0);
+  const Child rival({"ip", "-batch", words}, lab.client().fd());
+  std::ofstream to_rival(words);
+  to_rival << "rule del priority 30001\n" << std::flush;
   std::string text;
   cr_assert(eventually([&] {
               text = lab.vpnd(lab.client(), "client0", {"status"}).output;

@@ -238,7 +238,11 @@ Test(bsd_machine, a_resolver_that_cannot_be_set_does_not_keep_a_tunnel_down) {
   auto config = client_config(run.name);
   config.dns.mode = plan::DnsMode::resolved;
   run.apply(client_plan(config, lease()));
-  cr_assert(run.machine.check(run.current).dns.starts_with("not set: "));
+  const host::Presence presence = run.machine.check(run.current);
+  cr_assert(presence.dns.starts_with("not set: "));
+  // It is no change of ours, and none that somebody removed.
+  cr_assert(presence.missing.empty() && presence.made == presence.present);
+  cr_assert_eq(run.machine.changes(), presence.made);
   cr_assert(!s.did("write /etc/resolv.conf"));
   cr_assert(s.route("0.0.0.0/1") != nullptr);
 }
