@@ -92,7 +92,7 @@ class KeeperLoop {
   plan::Status status(TimePoint now);
   static void log_status(const plan::Status&);
   plan::Reloaded reload();
-  void read_file_again();  // throws Error
+  plan::ConfigChange read_file_again();  // throws Error
 
   plan::Keeper& keeper_;
   KeeperFiles files_;
@@ -117,7 +117,6 @@ class KeeperLoop {
   bool tried_in_vain_ = false, told_to_end_ = false;
   bool log_wanted_ = false;  // of the status
   host::Running running_;
-  plan::ConfigChange change_;  // of the last reload
   std::optional<plan::action::Finish> finish_;
 };
 

@@ -128,30 +128,16 @@ void KeeperLoop::log_status(const plan::Status& status) {
 
 // ---- the file is read again: on SIGHUP, and when the control socket asks for it
 
-// Whatever is wrong with the file, the tunnel goes on as it was.
 plan::Reloaded KeeperLoop::reload() {
-  if (!files_.read_again) {
-    return {Exit::usage, "this tunnel has no file that could be read again",
-            "It was started by \"vpnd client\" or \"vpnd server\"; \"vpnd run FILE\" has one."};
-  }
-  if (finish_ || keeper_.stopping()) return {Exit::temporary, "the tunnel is stopping", {}};
-  plan::Reloaded out;
-  try {
-    read_file_again();
-    out = plan::reloaded(change_);
-    log(change_.at_restart.empty() ? Level::notice : Level::warning, "the file was read again; {}",
-        out.line);
-  } catch (const Error& e) {
-    out = {e.code() == Exit::ok ? Exit::failure : e.code(), e.what(), e.remedy()};
-    log(Level::error, "{}; nothing was changed", e.what());
-  }
-  return out;
+  const bool stopping = finish_ || keeper_.stopping();
+  if (auto no = plan::cannot_reload(files_.read_again != nullptr, stopping)) return *no;
+  return plan::reload([this] { return read_file_again(); });
 }
 
-void KeeperLoop::read_file_again() {
+plan::ConfigChange KeeperLoop::read_file_again() {
   const plan::Config next = files_.read_again();
-  change_ = plan::compare(files_.as_read, next);
-  if (change_.in_place.empty()) return;
+  plan::ConfigChange change = plan::compare(files_.as_read, next);
+  if (change.in_place.empty()) return change;
   plan::Config running = keeper_.config();
   plan::take_over(running, next);
   if (auto* server = std::get_if<plan::ServerConfig>(&running)) {
@@ -162,6 +148,7 @@ void KeeperLoop::read_file_again() {
   plan::take_over(files_.as_read, next);
   set_log_level(keeper_.common().log_level);
   perform(actions);
+  return change;
 }
 
 }  // namespace vpnd::bsd

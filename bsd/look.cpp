@@ -16,15 +16,16 @@
 #include "bsd/native.h"
 #include "bsd/network.h"
 #include "core/base/bytes.h"
+#include "core/base/error.h"
+#include "core/base/line_reader.h"
 #include "core/host.h"
+#include "core/plan/event_json.h"
 
 namespace vpnd::host {
 namespace {
 
 using Steady = std::chrono::steady_clock;
 
-// Longer than any line that a keeper writes.
-constexpr std::size_t kMostLine = 1 << 20;
 constexpr std::chrono::milliseconds kAgain{50};
 
 // nullopt: nothing of that name runs.
@@ -100,22 +101,14 @@ std::vector<std::string> cleanup(const std::string& interface, const Places& pla
 
 struct Events::State {
   bsd::Fd fd;
-  std::string in;
+  LineReader in{plan::kMostEventLine};
   bool ended = false;
 
-  std::optional<std::string> line() {
-    const std::size_t end = in.find('\n');
-    if (end == std::string::npos) return std::nullopt;
-    std::string out = in.substr(0, end);
-    in.erase(0, end + 1);
-    return out;
-  }
   void read() {
     ByteArray<16384> room;
     const auto n = ::recv(fd.get(), room.data(), room.size(), 0);
     if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
-    ended = n <= 0 || in.size() > kMostLine;
-    if (!ended) in.append(room.begin(), room.begin() + n);
+    ended = n <= 0 || !in.add(Bytes(room).first(static_cast<std::size_t>(n)));
   }
 };
 
@@ -124,9 +117,7 @@ Events::Events(const std::string& name, const Places& places) : state_(std::make
   if (!chosen.empty()) {
     state_->fd = bsd::begin_request(places.run, chosen, bsd::Request::events);
   }
-  if (state_->fd) return;
-  throw Error(name.empty() ? "no tunnel runs" : "no tunnel \"" + name + "\" runs", 0, {},
-              Exit::not_running);
+  if (!state_->fd) throw not_running_error(name);
 }
 
 Events::Events(Events&&) noexcept = default;
@@ -144,7 +135,7 @@ bool Events::ended() const noexcept {
 std::optional<std::string> Events::next(std::chrono::milliseconds patience) {
   const auto until = Steady::now() + patience;
   for (;;) {
-    if (auto line = state_->line()) return line;
+    if (auto line = state_->in.line()) return line;
     if (state_->ended || !wait_for(state_->fd.get(), patience, until)) return std::nullopt;
     state_->read();
   }

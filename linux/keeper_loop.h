@@ -107,7 +107,7 @@ class KeeperLoop {
 
   // keeper_loop_reload.cpp
   plan::Reloaded reload();
-  void read_file_again();  // throws Error
+  plan::ConfigChange read_file_again();  // throws Error
 
   // keeper_loop_service.cpp
   void keep_what_is_open();
@@ -151,7 +151,6 @@ class KeeperLoop {
   std::uint64_t beat_wanted_ = 0;  // the report that shows that the engine works; 0: none
   std::string told_;               // the line that the service manager shows
   std::optional<plan::KeptSession> kept_session_;
-  plan::ConfigChange change_;  // of the last reload
   std::optional<plan::action::Finish> finish_;
 };
 

@@ -7,25 +7,11 @@
 
 namespace vpnd::nl {
 
-// Whatever is wrong with the file, the tunnel goes on as it was.
 plan::Reloaded KeeperLoop::reload() {
-  if (!files_.read_again) {
-    return {Exit::usage, "this tunnel has no file that could be read again",
-            "It was started by \"vpnd client\" or \"vpnd server\"; \"vpnd run FILE\" has one."};
-  }
-  if (finish_ || keeper_.stopping()) return {Exit::temporary, "the tunnel is stopping", {}};
+  const bool stopping = finish_ || keeper_.stopping();
+  if (auto no = plan::cannot_reload(files_.read_again != nullptr, stopping)) return *no;
   files_.service.reloading();
-  plan::Reloaded out;
-  try {
-    read_file_again();
-    out = plan::reloaded(change_);
-    log(change_.at_restart.empty() ? Level::notice : Level::warning, "the file was read again; {}",
-        out.line);
-  } catch (const Error& e) {
-    out = {e.code(), e.what(), e.remedy()};
-    if (out.code == Exit::ok) out.code = Exit::failure;
-    log(Level::error, "{}; nothing was changed", e.what());
-  }
+  const plan::Reloaded out = plan::reload([this] { return read_file_again(); });
   told_ = keeper_.summary();
   files_.service.ready(told_);
   return out;
@@ -35,10 +21,10 @@ void KeeperLoop::perform(const plan::action::SendSettings& a) {
   tell(a.settings);
 }
 
-void KeeperLoop::read_file_again() {
+plan::ConfigChange KeeperLoop::read_file_again() {
   const plan::Config next = files_.read_again();
-  change_ = plan::compare(files_.as_read, next);
-  if (change_.in_place.empty()) return;
+  plan::ConfigChange change = plan::compare(files_.as_read, next);
+  if (change.in_place.empty()) return change;
   plan::Config running = keeper_.config();
   plan::take_over(running, next);
   if (auto* server = std::get_if<plan::ServerConfig>(&running)) {
@@ -52,6 +38,7 @@ void KeeperLoop::read_file_again() {
   plan::take_over(files_.as_read, next);
   set_log_level(keeper_.common().log_level);
   perform(actions);
+  return change;
 }
 
 }  // namespace vpnd::nl

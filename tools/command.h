@@ -100,7 +100,5 @@ host::Places places_of(const Arguments&);
 std::string place(const std::string& option, const char* variable, const char* otherwise);
 // The only argument, or `otherwise`. A second one is an Error.
 std::string argument_or(const Arguments&, const char* otherwise);
-// What to throw where nothing of that name runs; empty: nothing at all.
-Error not_running(const std::string& name);
 
 }  // namespace vpnd

@@ -49,7 +49,7 @@ Exit run_down(const Arguments& arguments) {
   const auto [word, name] = tunnel_name(arguments);
   if (word.empty()) throw usage_error("down needs a name", "usage: vpnd down NAME");
   const auto patience = arguments.timeout ? std::chrono::seconds(*arguments.timeout) : kStopWithin;
-  if (!host::stop(name, places_of(arguments), patience)) throw not_running(word);
+  if (!host::stop(name, places_of(arguments), patience)) throw not_running_error(word);
   return Exit::ok;
 }
 

@@ -16,7 +16,7 @@ namespace {
 Exit check_leaks(const Arguments& arguments) {
   const auto [word, name] = tunnel_name(arguments);
   const auto report = host::check(name, places_of(arguments));
-  if (!report) throw not_running(word);
+  if (!report) throw not_running_error(word);
   write_out(arguments.json ? plan::to_json(*report) + "\n" : plan::print(*report));
   if (report->leaks() > 0) return Exit::leak;
   // What was never tried is not clean.

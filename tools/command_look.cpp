@@ -39,7 +39,7 @@ Exit run_status(const Arguments& arguments) {
   const auto [word, name] = tunnel_name(arguments);
   if (arguments.watch) return watch_status(arguments, name);
   auto json = host::status(name, places_of(arguments));
-  if (!json) throw not_running(word);
+  if (!json) throw not_running_error(word);
   auto status = plan::status_from_json(*json);
   if (status && !status->rates) {
     // Nobody looked lately, so that there is nothing to count from: this was the look.
@@ -56,7 +56,7 @@ Exit run_status(const Arguments& arguments) {
 Exit run_confirm(const Arguments& arguments) {
   const auto [word, name] = tunnel_name(arguments);
   if (host::confirm(name, places_of(arguments))) return Exit::ok;
-  throw not_running(word);
+  throw not_running_error(word);
 }
 
 Exit run_version(const Arguments& arguments) {

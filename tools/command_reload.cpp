@@ -13,7 +13,7 @@ namespace {
 Exit run_reload(const Arguments& arguments) {
   const auto [word, name] = tunnel_name(arguments);
   const auto done = host::reload(name, places_of(arguments));
-  if (!done) throw not_running(word);
+  if (!done) throw not_running_error(word);
   if (done->code != Exit::ok) throw Error(done->line, 0, {}, done->code, done->remedy);
   write_out(done->line + "\n");
   return Exit::ok;

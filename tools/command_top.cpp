@@ -30,7 +30,7 @@ class Top {
  public:
   Top(const TunnelName& tunnel, host::Places places)
       : name_(tunnel.name), places_(std::move(places)) {
-    if (!look()) throw not_running(tunnel.word);
+    if (!look()) throw not_running_error(tunnel.word);
     events_.emplace(name_, places_);
     terminal_.emplace();
   }

@@ -125,7 +125,7 @@ Exit run_metrics(const Arguments& arguments) {
       all.push_back(std::move(*status));
     }
   }
-  if (all.empty()) throw not_running(word);
+  if (all.empty()) throw not_running_error(word);
   write_out(plan::metrics_text(all));
   return Exit::ok;
 }

@@ -90,9 +90,4 @@ std::string argument_or(const Arguments& arguments, const char* otherwise) {
   return words.empty() ? otherwise : words.front();
 }
 
-Error not_running(const std::string& name) {
-  return Error(name.empty() ? "no tunnel runs" : fmt::format("no tunnel \"{}\" runs", name), 0, {},
-               Exit::not_running);
-}
-
 }  // namespace vpnd

@@ -32,4 +32,9 @@ Error config_error(std::string line, std::string remedy) {
   return Error(std::move(line), 0, {}, Exit::config, std::move(remedy));
 }
 
+Error not_running_error(const std::string& name) {
+  return Error(name.empty() ? "no tunnel runs" : fmt::format("no tunnel \"{}\" runs", name), 0, {},
+               Exit::not_running);
+}
+
 }  // namespace vpnd

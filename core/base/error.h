@@ -48,5 +48,7 @@ class Error : public std::exception {
 // Complaint about something the user wrote: the text is the whole line.
 Error usage_error(std::string line, std::string remedy = {});
 Error config_error(std::string line, std::string remedy = {});
+// Nothing of that name runs; empty: nothing at all.
+Error not_running_error(const std::string& name);
 
 }  // namespace vpnd

@@ -13,6 +13,8 @@
 
 namespace vpnd::plan {
 
+inline constexpr std::size_t kMostEventLine = 1 << 20;  // more than any has
+
 std::string event_line(const Event&, std::string_view tunnel, WallMs);
 // The first line of a stream: how things stand when it begins. `state` as in vpnd.status/1.
 std::string state_line(std::string_view tunnel, std::string_view state, WallMs);

@@ -4,8 +4,9 @@
 #include <fmt/format.h>
 
 #include <charconv>
-#include <functional>
 #include <utility>
+
+#include "core/base/log.h"
 
 namespace vpnd::plan {
 namespace {
@@ -162,6 +163,29 @@ Reloaded reloaded(const ConfigChange& change) {
   return {Exit::failure,
           fmt::format("{}; not before a restart: {}", line, fmt::join(change.at_restart, ", ")),
           "Restart the tunnel for the rest."};
+}
+
+std::optional<Reloaded> cannot_reload(bool has_file, bool stopping) {
+  if (!has_file) {
+    return Reloaded{
+        Exit::usage, "this tunnel has no file that could be read again",
+        "It was started by \"vpnd client\" or \"vpnd server\"; \"vpnd run FILE\" has one."};
+  }
+  if (stopping) return Reloaded{Exit::temporary, "the tunnel is stopping", {}};
+  return std::nullopt;
+}
+
+Reloaded reload(const std::function<ConfigChange()>& take_in) {
+  try {
+    const ConfigChange change = take_in();
+    Reloaded out = reloaded(change);
+    log(change.at_restart.empty() ? Level::notice : Level::warning, "the file was read again; {}",
+        out.line);
+    return out;
+  } catch (const Error& e) {
+    log(Level::error, "{}; nothing was changed", e.what());
+    return {e.code() == Exit::ok ? Exit::failure : e.code(), e.what(), e.remedy()};
+  }
 }
 
 std::string to_text(const Reloaded& r) {

@@ -5,6 +5,8 @@
 // with no session ended and no moment in which neither the old nor the new holds, or waits for a
 // restart; which of them do what is in vpnd.toml(5).
 
+#include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -37,6 +39,11 @@ struct Reloaded {
   std::string line, remedy;
 };
 Reloaded reloaded(const ConfigChange&);
+// Why it cannot be asked for at all; nullopt: it can.
+std::optional<Reloaded> cannot_reload(bool has_file, bool stopping);
+// `take_in` reads the file again and puts it in force, or throws Error and then has changed
+// nothing: whatever is wrong with the file, the tunnel goes on as it was. Logs how it ended.
+Reloaded reload(const std::function<ConfigChange()>& take_in);
 // For the control socket: a line with the code, and then the texts.
 std::string to_text(const Reloaded&);
 std::optional<Reloaded> reloaded_from(const std::string& text);

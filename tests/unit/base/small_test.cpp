@@ -6,11 +6,13 @@
 #include <cerrno>
 #include <set>
 #include <string>
+#include <string_view>
 
 #include "core/base/bytes.h"
 #include "core/base/drop.h"
 #include "core/base/entropy.h"
 #include "core/base/error.h"
+#include "core/base/line_reader.h"
 #include "core/base/log.h"
 
 using namespace vpnd;
@@ -35,6 +37,36 @@ Test(drop, every_reason_has_a_name_of_its_own) {
     cr_assert(!text.empty());
     cr_assert(names.insert(text).second, "%zu has another's name", i);
   }
+}
+
+namespace {
+
+Bytes bytes(std::string_view text) {
+  return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
+}
+
+}  // namespace
+
+Test(line_reader, gives_whole_lines_however_they_come) {
+  const std::string_view text = "one\n\nthree\nfo";
+  for (std::size_t cut = 0; cut <= text.size(); ++cut) {
+    LineReader reader(64);
+    cr_assert(reader.add(bytes(text.substr(0, cut))) && reader.add(bytes(text.substr(cut))));
+    for (const char* line : {"one", "", "three"}) {
+      const auto got = reader.line();
+      cr_assert(got && *got == line, "cut at %zu", cut);
+    }
+    cr_assert(!reader.line());
+    cr_assert(reader.add(bytes("ur\n")));
+    cr_assert(reader.line() == "four");
+  }
+}
+
+Test(line_reader, gives_up_a_line_without_end) {
+  LineReader reader(8);
+  cr_assert(reader.add(bytes("123456789")));  // one piece more than it may be is not kept
+  cr_assert(!reader.line());
+  cr_assert(!reader.add(bytes("x\n")));
 }
 
 Test(error, one_line_with_the_reason) {

@@ -94,6 +94,26 @@ Test(reload, the_manual_names_what_waits) {
   }
 }
 
+Test(reload, is_refused_without_a_file_and_at_the_end) {
+  cr_expect_not(plan::cannot_reload(true, false));
+  const auto no_file = plan::cannot_reload(false, false),
+             stopping = plan::cannot_reload(true, true);
+  cr_assert(no_file && stopping);
+  cr_expect(no_file->code == Exit::usage && !no_file->remedy.empty());
+  cr_expect(stopping->code == Exit::temporary);
+}
+
+// A failure is told as one, whatever code it came with.
+Test(reload, a_bad_file_changes_nothing) {
+  const auto bad = plan::reload([]() -> plan::ConfigChange { throw config_error("x:1:1: no"); });
+  cr_expect(bad.code == Exit::config && bad.line == "x:1:1: no");
+  const auto odd =
+      plan::reload([]() -> plan::ConfigChange { throw Error("odd", 0, {}, Exit::ok); });
+  cr_expect(odd.code == Exit::failure);
+  const auto good = plan::reload([] { return plan::ConfigChange{{"log.level"}, {}}; });
+  cr_expect(good.code == Exit::ok && good.line == "in force: log.level");
+}
+
 Test(reload, an_outcome_survives_the_socket) {
   const plan::Reloaded said{Exit::config, "home.toml:2:2: unknown key", "two\nlines"};
   const auto heard = plan::reloaded_from(plan::to_text(said));
