@@ -7,13 +7,13 @@
 
 #include <cmath>
 #include <cstdlib>
-#include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <string>
 #include <string_view>
 
 #include "tests/bench/instructions/profile.h"
+#include "tests/support/folder.h"
 
 namespace vpnd::bench {
 namespace {
@@ -44,20 +44,18 @@ double percent_off(double instructions) {
 
 // The program's instructions for one record.
 double count(const std::string& program) {
-  std::string folder = (std::filesystem::temp_directory_path() / "vpnd-count-XXXXXX").string();
-  cr_assert_not_null(::mkdtemp(folder.data()));
+  const test::Folder folder;
   // Nobody's own settings for valgrind.
   const std::string command = fmt::format(
       "valgrind --command-line-only=yes -q --tool=callgrind '--toggle-collect={3}' "
       "--callgrind-out-file='{0}/profile' '{1}' {2} >'{0}/log' 2>&1",
-      folder, program, kRecords, "vpnd::bench::counted(*");
+      folder.path, program, kRecords, "vpnd::bench::counted(*");
   const int status = std::system(command.c_str());
   std::stringstream log;
-  log << std::ifstream(folder + "/log").rdbuf();
-  std::ifstream in(folder + "/profile");
+  log << std::ifstream(folder.in("log")).rdbuf();
+  std::ifstream in(folder.in("profile"));
   Profile profile;
   if (status == 0) profile = read_profile(in);
-  std::filesystem::remove_all(folder);
   cr_assert_eq(status, 0, "%s\n%s", command.c_str(), log.str().c_str());
   cr_assert(profile.sodium != 0 && profile.kernel != 0, "what does not count was not found");
   return static_cast<double>(profile.ours()) / kRecords;

@@ -16,7 +16,7 @@ Test(bsd_host, who_may_ask_for_what) {
   if (geteuid() != 0) cr_skip_test("not root");
   constexpr gid_t kNobodys = 54321;
   Pair p;
-  cr_assert_eq(chmod(p.bench.folder.c_str(), 0755), 0);
+  cr_assert_eq(chmod(p.bench.folder.path.c_str(), 0755), 0);
   const auto as_other = [&](const std::function<int()>& body) {
     const pid_t child = fork();
     if (child == 0) {
@@ -55,7 +55,7 @@ Test(bsd_host, a_group_may_look_and_change_nothing) {
   if (entry == nullptr) cr_skip_test("no group daemon");
   const gid_t gid = entry->gr_gid;
   Bench bench;
-  cr_assert_eq(chmod(bench.folder.c_str(), 0755), 0);
+  cr_assert_eq(chmod(bench.folder.path.c_str(), 0755), 0);
   plan::ServerConfig config = bench.server();
   config.control_group = "daemon";
   Tunnel server(config, bench.places);

@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <fstream>
 #include <numeric>
 #include <sstream>
@@ -124,27 +125,19 @@ std::string Tunnel::log() const {
 // ---- the bench
 
 Bench::Bench() {
-  std::string path = (std::filesystem::temp_directory_path() / "vpnd-bsd.XXXXXX").string();
-  cr_assert_not_null(mkdtemp(path.data()));
-  folder = path;
   port = free_port();
-  places = {path + "/state", path + "/run"};
-  client_places = {path + "/state-c", path + "/run-c"};
-  const std::string key = path + "/key";
+  places = {folder.in("state"), folder.in("run")};
+  client_places = {folder.in("state-c"), folder.in("run-c")};
+  const std::string key = folder.in("key");
   const bsd::Fd fd(open(key.c_str(), O_WRONLY | O_CREAT, 0600));
   std::string secret(32, '\0');
   std::iota(secret.begin(), secret.end(), '\xc0');  // nothing that could be typed
   cr_assert_eq(write(fd.get(), secret.data(), secret.size()), 32);
 }
 
-Bench::~Bench() {
-  std::error_code ignored;
-  std::filesystem::remove_all(folder, ignored);
-}
-
 plan::ServerConfig Bench::server() const {
   plan::ServerConfig c;
-  c.key = (folder / "key").string();
+  c.key = folder.in("key");
   c.listen = {{Address::v4(127, 0, 0, 1), port}};
   c.port = port;
   c.push_dns = {Address::v4(192, 0, 2, 53)};
@@ -153,7 +146,7 @@ plan::ServerConfig Bench::server() const {
 
 plan::ClientConfig Bench::client() const {
   plan::ClientConfig c;
-  c.key = (folder / "key").string();
+  c.key = folder.in("key");
   c.host = "127.0.0.1";
   c.port = port;
   return c;

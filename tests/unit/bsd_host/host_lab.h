@@ -8,7 +8,6 @@
 #include <sys/types.h>
 
 #include <chrono>
-#include <filesystem>
 #include <functional>
 #include <string>
 #include <vector>
@@ -16,6 +15,7 @@
 #include "bsd/fd.h"
 #include "core/host.h"
 #include "core/plan/status.h"
+#include "tests/support/folder.h"
 
 namespace vpnd::test {
 
@@ -53,11 +53,10 @@ class Tunnel {
 // The test's own folder, key and port.
 struct Bench {
   Bench();
-  ~Bench();
   plan::ServerConfig server() const;
   plan::ClientConfig client() const;
 
-  std::filesystem::path folder;
+  Folder folder;
   std::uint16_t port = 0;
   host::Places places, client_places;
 };

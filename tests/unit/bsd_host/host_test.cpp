@@ -153,7 +153,7 @@ Test(bsd_host, a_trial_ends_unless_it_is_confirmed) {
 Test(bsd_host, a_file_is_read_again_and_told_of) {
   Bench bench;
   plan::ServerConfig config = bench.server();
-  const std::filesystem::path wish = bench.folder / "wish";
+  const std::filesystem::path wish = bench.folder.in("wish");
   const host::ReadAgain again{"file", [&config, wish]() -> plan::Config {
                                 if (!std::filesystem::exists(wish)) throw config_error("no wish");
                                 plan::ServerConfig next = config;
@@ -217,7 +217,7 @@ Test(bsd_host, in_the_background_it_is_waited_for) {
   Bench bench;
   const plan::Config config = bench.server();
   std::filesystem::create_directories(bench.places.run);
-  const std::string log = (bench.folder / "log").string();
+  const std::string log = bench.folder.in("log");
   int ends[2];
   cr_assert_eq(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends), 0);
   use_device(ends[1]);
@@ -257,7 +257,7 @@ Test(bsd_host, in_the_background_a_failure_is_told_here) {
         log, [](const std::string&) { cr_assert_fail("it runs"); });
   };
   try {
-    start((bench.folder / "log").string());
+    start(bench.folder.in("log"));
   } catch (const Error& e) {
     if (getpid() != self) _exit(static_cast<int>(e.code()));
     cr_assert(contains(e.what(), "so: ") && contains(e.what(), "/nonexistent"), "%s", e.what());

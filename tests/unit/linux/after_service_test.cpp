@@ -5,6 +5,8 @@
 
 #include <filesystem>
 
+#include "tests/support/folder.h"
+
 using namespace vpnd;
 using nl::CleanUp;
 
@@ -41,8 +43,8 @@ Test(after_service, one_that_does_not_come_again_leaves_walls_only) {
 }
 
 Test(after_service, a_journal_is_found_by_its_tunnel_once_its_process_is_dead) {
-  std::string folder = (std::filesystem::temp_directory_path() / "vpnd-after.XXXXXX").string();
-  cr_assert_not_null(::mkdtemp(folder.data()));
+  const test::Folder made;
+  const std::string& folder = made.path;
   {
     nl::Journal journal(folder, "vpn7");
     journal.note(nl::tunnel_note("home"));
@@ -58,5 +60,4 @@ Test(after_service, a_journal_is_found_by_its_tunnel_once_its_process_is_dead) {
   const auto found = nl::journals_of("home", folder);
   cr_assert_eq(found.size(), 1u);
   cr_assert_eq(found.front().interface, "vpn7");
-  std::filesystem::remove_all(folder);
 }

@@ -5,33 +5,25 @@
 #include <sys/stat.h>
 
 #include <cstdlib>
-#include <filesystem>
 #include <fstream>
 
 #include "core/base/error.h"
 #include "linux/key_file.h"
+#include "tests/support/folder.h"
 
 using namespace vpnd;
 
-namespace fs = std::filesystem;
-
 namespace {
 
-struct Folder {
-  std::string path = (fs::temp_directory_path() / "vpnd-cred.XXXXXX").string();
-  Folder() { cr_assert_not_null(::mkdtemp(path.data())); }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  ~Folder() { fs::remove_all(path); }
-
+struct Folder : test::Folder {
   void write(const char* name, const char* content, mode_t mode) const {
-    const std::string file = path + "/" + name;
+    const std::string file = in(name);
     std::ofstream(file) << content;
     cr_assert_eq(::chmod(file.c_str(), mode), 0);
   }
   plan::Common config() const {
     plan::Common c;
-    c.key = path + "/home.key";
+    c.key = in("home.key");
     c.credential = "key";
     return c;
   }

@@ -14,26 +14,18 @@
 #include <iterator>
 
 #include "core/base/error.h"
+#include "tests/support/folder.h"
 
 using vpnd::Error;
 using vpnd::demo::PageFile;
+using vpnd::test::Folder;
 
 namespace {
 
-// A folder of the test's own, gone with it.
-struct Folder {
-  std::string path = (std::filesystem::temp_directory_path() / "vpnd-page.XXXXXX").string();
-  Folder() { cr_assert_not_null(::mkdtemp(path.data())); }
-  ~Folder() { std::filesystem::remove_all(path); }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-
-  std::string in(const char* name) const { return path + "/" + name; }
-  std::ptrdiff_t files() const {
-    const std::filesystem::directory_iterator all(path);
-    return std::distance(begin(all), end(all));
-  }
-};
+std::ptrdiff_t files_in(const Folder& folder) {
+  const std::filesystem::directory_iterator all(folder.path);
+  return std::distance(begin(all), end(all));
+}
 
 std::string content(const std::string& path) {
   std::ifstream file(path);
@@ -65,7 +57,7 @@ Test(demo_file, is_readable_by_all_whatever_the_mask) {
   PageFile(folder.in("a.html")).write("page");
   cr_assert_eq(content(folder.in("a.html")), "page");
   cr_assert_eq(what_is(folder.in("a.html")).st_mode & 07777, 0644);
-  cr_assert_eq(folder.files(), 1);
+  cr_assert_eq(files_in(folder), 1);
 }
 
 Test(demo_file, the_old_one_stays_until_there_is_another_in_its_place) {
@@ -73,12 +65,12 @@ Test(demo_file, the_old_one_stays_until_there_is_another_in_its_place) {
   std::ofstream(folder.in("a.html")) << "old";
   const PageFile file(folder.in("a.html"));
   cr_assert_eq(content(folder.in("a.html")), "old");
-  cr_assert_eq(folder.files(), 1);
+  cr_assert_eq(files_in(folder), 1);
   std::ifstream reader(folder.in("a.html"));
   file.write("a new one, and a longer one");
   cr_assert_eq(std::string(std::istreambuf_iterator<char>(reader), {}), "old");
   cr_assert_eq(content(folder.in("a.html")), "a new one, and a longer one");
-  cr_assert_eq(folder.files(), 1);
+  cr_assert_eq(files_in(folder), 1);
 }
 
 Test(demo_file, goes_to_the_folder_that_was_there_at_the_beginning) {
@@ -88,7 +80,7 @@ Test(demo_file, goes_to_the_folder_that_was_there_at_the_beginning) {
   cr_assert_eq(::chdir(other.path.c_str()), 0);
   file.write("page");
   cr_assert_eq(content(folder.in("a.html")), "page");
-  cr_assert_eq(other.files(), 0);
+  cr_assert_eq(files_in(other), 0);
   cr_assert_eq(::chdir("/"), 0);
 }
 
@@ -98,7 +90,7 @@ Test(demo_file, what_cannot_be_written_is_refused_at_the_beginning) {
   cr_assert_eq(refusal(folder.path), EISDIR);
   cr_assert_eq(refusal(folder.in("")), EISDIR);
   cr_assert_eq(refusal("/proc/a.html"), ENOENT);
-  cr_assert_eq(folder.files(), 0);
+  cr_assert_eq(files_in(folder), 0);
 }
 
 Test(demo_file, neither_a_link_nor_a_device_is_replaced) {
@@ -118,5 +110,5 @@ Test(demo_file, of_what_cannot_be_put_in_its_place_nothing_is_left) {
   const PageFile file(folder.in("a.html"));
   cr_assert_eq(::mkdir(folder.in("a.html").c_str(), 0755), 0);
   cr_assert_throw(file.write("page"), Error);
-  cr_assert_eq(folder.files(), 1);
+  cr_assert_eq(files_in(folder), 1);
 }

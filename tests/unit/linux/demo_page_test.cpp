@@ -5,16 +5,15 @@
 
 #include <criterion/criterion.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
-#include <filesystem>
 #include <fstream>
 #include <sstream>
 
 #include "linux/demo_markup.h"
+#include "tests/support/folder.h"
 
 using namespace vpnd::demo;
 using namespace std::chrono_literals;
@@ -66,16 +65,12 @@ Story nasty() {
 
 // By a parser that is not ours, and strict: that of expat.
 bool well_formed(const std::string& text) {
-  std::string path = (std::filesystem::temp_directory_path() / "vpnd-page.XXXXXX").string();
-  const int fd = ::mkstemp(path.data());
-  cr_assert(fd >= 0);
-  ::close(fd);
+  const vpnd::test::Folder folder;
+  const std::string path = folder.in("page.html");
   std::ofstream(path) << text;
   const std::string command = fmt::format(
       "python3 -c 'import sys, xml.dom.minidom as m; m.parse(sys.argv[1])' {} 2>/dev/null", path);
-  const int status = std::system(command.c_str());
-  ::unlink(path.c_str());
-  return status == 0;
+  return std::system(command.c_str()) == 0;
 }
 
 // Of the first element after `id`.

@@ -11,11 +11,11 @@
 
 #include <array>
 #include <cstring>
-#include <filesystem>
 #include <set>
 
 #include "core/plan/log_json.h"
 #include "linux/log_output.h"
+#include "tests/support/folder.h"
 
 using namespace vpnd;
 using nl::LogOutput;
@@ -24,11 +24,10 @@ namespace {
 
 // A journal that keeps what it is sent, and a pipe in the place of the standard error.
 struct Listener {
-  std::string folder = (std::filesystem::temp_directory_path() / "vpnd-log.XXXXXX").string();
+  test::Folder folder;
   Fd socket, written;
 
   Listener() {
-    cr_assert_not_null(::mkdtemp(folder.data()));
     socket.reset(::socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     sockaddr_un at{};
     at.sun_family = AF_UNIX;
@@ -42,9 +41,8 @@ struct Listener {
   }
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;
-  ~Listener() { std::filesystem::remove_all(folder); }
 
-  std::string path() const { return folder + "/socket"; }
+  std::string path() const { return folder.in("socket"); }
   std::string entry() const { return taken(socket); }
   std::string error() const { return taken(written); }
   // As a service manager says it of the standard error.
@@ -113,7 +111,7 @@ Test(journald, a_text_cannot_forge_fields) {
 Test(journald, a_journal_that_does_not_listen_gets_its_stream_with_levels) {
   const Listener l;
   Listener::announce();
-  const LogOutput out(Level::info, plan::LogFormat::text, l.folder + "/nobody");
+  const LogOutput out(Level::info, plan::LogFormat::text, l.folder.in("nobody"));
   emit(kLost);
   cr_assert_eq(l.error(), "<4>it is gone\n");
   cr_assert_eq(nl::level_prefix(Level::error), "<3>");

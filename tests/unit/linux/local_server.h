@@ -20,17 +20,13 @@
 
 #include "core/base/time.h"
 #include "linux/fd.h"
+#include "tests/support/folder.h"
 
 namespace vpnd::test {
 
-// That everybody may look into; gone with its files.
-struct OpenFolder {
-  std::string path = (std::filesystem::temp_directory_path() / "vpnd-sockets.XXXXXX").string();
-  OpenFolder() {
-    cr_assert_not_null(::mkdtemp(path.data()));
-    cr_assert_eq(::chmod(path.c_str(), 0755), 0);
-  }
-  ~OpenFolder() { std::filesystem::remove_all(path); }
+// That everybody may look into.
+struct OpenFolder : Folder {
+  OpenFolder() : Folder(0755) {}
   bool empty() const { return std::filesystem::is_empty(path); }
 };
 

@@ -15,14 +15,12 @@
 
 #include <cstdlib>
 #include <cstring>
-#include <filesystem>
 #include <functional>
 
 #include "linux/socket.h"
+#include "tests/support/folder.h"
 
 using namespace vpnd;
-
-namespace fs = std::filesystem;
 
 namespace {
 
@@ -64,12 +62,6 @@ class Manager {
 void expect_heard(const Manager& manager, const std::string& wanted) {
   const std::string lines = manager.hear().lines;
   cr_expect_eq(lines, wanted, "heard: %s", lines.c_str());
-}
-
-std::string at_a_path() {
-  std::string folder = (fs::temp_directory_path() / "vpnd-notify.XXXXXX").string();
-  cr_assert_not_null(::mkdtemp(folder.data()));
-  return folder + "/notify";
 }
 
 nl::ServiceManager from(const Manager& manager) {
@@ -114,7 +106,8 @@ Fd listener() {
 }  // namespace
 
 Test(service_manager, hears_each_state) {
-  const std::string path = at_a_path();
+  const test::Folder folder;
+  const std::string path = folder.in("notify");
   for (const std::string& at : {path, std::string("@vpnd-notify-") + std::to_string(::getpid())}) {
     const Manager manager(at);
     nl::ServiceManager us = from(manager);
@@ -130,11 +123,11 @@ Test(service_manager, hears_each_state) {
     cr_assert(us.stopping("bye"));
     expect_heard(manager, "STOPPING=1\nSTATUS=bye");
   }
-  fs::remove_all(fs::path(path).parent_path());
 }
 
 Test(service_manager, keeps_a_descriptor_under_its_name) {
-  const std::string path = at_a_path();
+  const test::Folder folder;
+  const std::string path = folder.in("notify");
   const Manager manager(path);
   nl::ServiceManager us = from(manager);
   const Fd mine = listener();
@@ -149,7 +142,6 @@ Test(service_manager, keeps_a_descriptor_under_its_name) {
   cr_assert(us.forget(nl::kKeptListener));
   expect_heard(manager, "FDSTOREREMOVE=1\nFDNAME=vpnd-listener");
   cr_expect_not(us.store(nl::kKeptListener, -1));
-  fs::remove_all(fs::path(path).parent_path());
 }
 
 Test(service_manager, nobody_is_told_where_there_is_none) {

@@ -8,19 +8,16 @@
 #include <filesystem>
 #include <fstream>
 
-using namespace vpnd;
+#include "tests/support/folder.h"
 
-namespace fs = std::filesystem;
+using namespace vpnd;
+using test::Folder;
 
 namespace {
 
-struct Folder {
-  std::string path = (fs::temp_directory_path() / "vpnd-state.XXXXXX").string();
-  Folder() { cr_assert_not_null(::mkdtemp(path.data())); }
-  ~Folder() { fs::remove_all(path); }
-  // The one file that is there.
-  std::string file() const { return fs::directory_iterator(path)->path().string(); }
-};
+std::string only_file_in(const Folder& folder) {
+  return std::filesystem::directory_iterator(folder.path)->path().string();
+}
 
 wire::InstanceId of(const std::string& path, const char* host = "h", const char* tun = "vpn0") {
   nl::StateDir dir(path);
@@ -48,7 +45,7 @@ Test(state_dir, two_at_once_are_two_instances) {
 Test(state_dir, what_a_power_failure_left_is_no_instance) {
   const Folder folder;
   const auto first = of(folder.path);
-  const std::string file = folder.file();
+  const std::string file = only_file_in(folder);
   for (const std::size_t left : {std::size_t{0}, std::size_t{7}, first.size()}) {
     std::ofstream(file, std::ios::trunc) << std::string(left, '\0');
     const auto next = of(folder.path);
