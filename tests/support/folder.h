@@ -9,18 +9,18 @@
 #include <cstdlib>
 #include <filesystem>
 #include <string>
-
-#include "core/base/error.h"
+#include <system_error>
 
 namespace vpnd::test {
 
 struct Folder {
   std::string path = (std::filesystem::temp_directory_path() / "vpnd-test-XXXXXX").string();
 
-  // For its owner only, unless `mode` says otherwise. Throws Error.
+  // For its owner only, unless `mode` says otherwise. Throws std::system_error.
   explicit Folder(mode_t mode = 0700) {
-    if (::mkdtemp(path.data()) == nullptr) throw Error("make a folder for a test", errno);
-    if (::chmod(path.c_str(), mode) != 0) throw Error("open a folder of a test", errno);
+    if (::mkdtemp(path.data()) == nullptr || ::chmod(path.c_str(), mode) != 0) {
+      throw std::system_error(errno, std::generic_category(), path);
+    }
   }
   Folder(const Folder&) = delete;
   Folder& operator=(const Folder&) = delete;
