@@ -275,18 +275,8 @@ Report ClientEngine::report(Now now) const {
   r.half_open = static_cast<std::uint32_t>(attempts_.size());
   if (!current_) return r;
   const Connection& c = carriers_.at(*current_);
-  r.peers.push_back({.name = {},
-                     .endpoint = c.endpoint,
-                     .inner_v4 = c.inner.v4,
-                     .inner_v6 = c.inner.v6.value_or(Address{}),
-                     .received = c.received,
-                     .sent = c.sent,
-                     .age = now.mono - c.since,
-                     .rtt = c.channel->rtt(),
-                     .rtt_min = c.channel->rtt_min(),
-                     .next_rekey = until(c.channel->next_rekey(), now.mono),
-                     .queue_drops = c.queue_drops,
-                     .cipher = c.channel->cipher()});
+  r.peers.push_back(c.report(now.mono));
+  r.peers.back().next_rekey = until(c.channel->next_rekey(), now.mono);
   return r;
 }
 

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "core/engine/engine.h"
+
 namespace vpnd::engine {
 
 void Connection::put_block(const wire::Block& b, std::uint16_t pad, const Entropy& entropy) {
@@ -31,6 +33,22 @@ std::size_t Connection::skip_padding(std::size_t available) noexcept {
   const std::size_t n = std::min<std::size_t>(available, discard);
   discard = static_cast<std::uint16_t>(discard - n);
   return n;
+}
+
+PeerReport Connection::report(TimePoint now) const {
+  PeerReport r;
+  r.name = name;
+  r.endpoint = endpoint;
+  r.inner_v4 = inner.v4;
+  r.inner_v6 = inner.v6.value_or(Address{});
+  r.received = received;
+  r.sent = sent;
+  r.age = now - since;
+  r.rtt = channel->rtt();
+  r.rtt_min = channel->rtt_min();
+  r.queue_drops = queue_drops;
+  r.cipher = channel->cipher();
+  return r;
 }
 
 void Connection::reset() noexcept {

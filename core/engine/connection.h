@@ -21,6 +21,8 @@
 
 namespace vpnd::engine {
 
+struct PeerReport;  // engine.h
+
 enum class Phase : std::uint8_t {
   free,
   dialing,     // client
@@ -99,7 +101,8 @@ struct Connection {
   std::size_t fill_block(Bytes stream) noexcept;
   bool block_complete() const noexcept { return block_have == wire::kBlock; }
   std::size_t skip_padding(std::size_t available) noexcept;
-  void reset() noexcept;  // everything but id and the lists it stands in
+  PeerReport report(TimePoint now) const;  // pre: a channel; without next_rekey and worker
+  void reset() noexcept;                   // everything but id and the lists it stands in
 };
 
 }  // namespace vpnd::engine

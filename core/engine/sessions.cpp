@@ -234,19 +234,8 @@ std::vector<PeerReport> Sessions::rows(Now now) const {
   for (std::uint32_t i = 0; i < carriers_.count(); ++i) {
     const Connection& c = carriers_.at(i);
     if (c.phase != Phase::up && c.phase != Phase::moving) continue;
-    out.push_back({.name = c.name,
-                   .endpoint = c.endpoint,
-                   .inner_v4 = c.inner.v4,
-                   .inner_v6 = c.inner.v6.value_or(Address{}),
-                   .received = c.received,
-                   .sent = c.sent,
-                   .age = now.mono - c.since,
-                   .rtt = c.channel->rtt(),
-                   .rtt_min = c.channel->rtt_min(),
-                   .next_rekey = {},
-                   .queue_drops = c.queue_drops,
-                   .cipher = c.channel->cipher(),
-                   .worker = workers_.self});
+    out.push_back(c.report(now.mono));
+    out.back().worker = workers_.self;
   }
   return out;
 }

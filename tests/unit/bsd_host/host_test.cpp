@@ -294,7 +294,7 @@ Test(bsd_host, what_is_not_here_says_so) {
     cr_assert(!e.remedy().empty());
   }
   plan::ServerConfig metrics = bench.server(), queues = bench.server();
-  metrics.metrics_textfile = "/tmp/x";
+  metrics.metrics_textfile = bench.folder.in("x");
   queues.queues = 2;
   for (const plan::ServerConfig& config : {metrics, queues}) {
     const Error e = thrown([&] { (void)host::keep(config, bench.places, {}); });
