@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <cstdlib>
 
 #include "bsd/text_file.h"
@@ -48,7 +49,7 @@ bool fill_once(const Fd& fd, MutBytes value) noexcept {
 
 // A file without a name.
 Fd unnamed_file() noexcept {
-  char path[] = "/tmp/vpnd.XXXXXXXXXX";
+  char path[] = P_tmpdir "/vpnd.XXXXXXXXXX";
   Fd fd(::mkstemp(path));
   if (fd) (void)::unlink(path);
   return fd;
